@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. `make demo` and `make test` need nothing but git, make and a package manager.
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+NODE := tests/node.sh
+
+.PHONY: help setup build demo check test bench fuzz tidy format install times clean
+
+help:
+	@echo "make demo     build, start a local world, and pay for calls as an agent would (DEMO_ONESHOT=1: then exit)"
+	@echo "make build    build/release/x402"
+	@echo "make check    the developers' loop: unit tests and one end-to-end payment"
+	@echo "make test     everything; closes with 'N passed, N failed'"
+	@echo "make bench    measure against the peers, writes bench/RESULTS.md"
+	@echo "make fuzz     a minute for each parser"
+	@echo "make tidy     layering, file sizes, generated documents, clang-tidy"
+	@echo "make format   clang-format over x402/, apps/, tests/"
+	@echo "make install  into PREFIX (default /usr/local)"
+
+setup:
+	@tools/setup.sh
+
+build: setup
+	@tools/build.sh release x402
+
+demo: build
+	@$(NODE) tests/devnet/demo.mjs
+
+check: setup
+	@tools/build.sh dev all
+	@python3 tools/run_tests.py check
+
+test: setup
+	@python3 tools/run_tests.py all
+
+bench: build
+	@tools/setup.sh bench
+	@$(NODE) bench/run.mjs
+
+fuzz:
+	@tools/setup.sh fuzz
+	@tools/build.sh fuzz all
+	@python3 tools/run_fuzz.py
+
+tidy: setup
+	@python3 tools/rooms.py
+	@python3 tools/tidy.py
+	@python3 tools/reasons_doc.py --check
+
+format:
+	@tools/setup.sh fuzz
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
+
+install: build
+	@tools/build.sh release all
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean:
+	@rm -rf build

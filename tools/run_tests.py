@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the tests and closes with 'N passed, N failed'.
+
+check: tools and unit tests of build/dev, and one end-to-end payment.
+all:   builds twice (release; address and undefined sanitizers for the unit tests) and runs everything.
+
+Every suite prints one line with its counts and seconds; the output of a failing one is shown whole.
+"""
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+REPORTS = os.path.join(ROOT, "build", "reports")
+NODE = os.path.join(ROOT, "tests", "node.sh")
+
+
+class Totals:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.times = []
+
+    def add(self, name, passed, failed, seconds, output):
+        self.passed += passed
+        self.failed += failed
+        self.times.append((name, seconds))
+        print(f"{'ok  ' if failed == 0 else 'FAIL'} {name}: {passed} passed, {failed} failed ({seconds:.1f} s)",
+              flush=True)
+        if failed:
+            print(output[-12000:], flush=True)
+
+
+def run(command, timeout, env=None):
+    started = time.monotonic()
+    merged = dict(os.environ, **(env or {}))
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=merged, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=timeout)
+        code, output = done.returncode, done.stdout.decode("utf-8", "replace")
+    except subprocess.TimeoutExpired as late:
+        output = (late.stdout or b"").decode("utf-8", "replace") + f"\ngave up after {timeout} s\n"
+        code = 124
+    return code, output, time.monotonic() - started
+
+
+def tool(totals, name, command):
+    code, output, seconds = run(command, 120)
+    totals.add(name, int(code == 0), int(code != 0), seconds, output)
+
+
+def gtest(totals, program, label):
+    name = os.path.basename(program)
+    report = os.path.join(REPORTS, f"{label}-{name}.json")
+    if os.path.exists(report):
+        os.remove(report)
+    code, output, seconds = run([program, f"--gtest_output=json:{report}", "--gtest_brief=1"], 600)
+    passed, failed = 0, 1
+    if os.path.exists(report):
+        with open(report, encoding="utf-8") as file:
+            told = json.load(file)
+        failed = told["failures"] + told.get("errors", 0)
+        passed = told["tests"] - failed - told.get("disabled", 0)
+        if code != 0 and failed == 0:
+            failed = 1
+    if passed + failed == 0:
+        failed, output = 1, "no test in it\n" + output
+    totals.add(f"{label} {name}", passed, failed, seconds, output)
+
+
+def unit_tests(totals, preset):
+    programs = sorted(p for p in glob.glob(f"{ROOT}/build/{preset}/**/x402_*_test", recursive=True)
+                      if os.access(p, os.X_OK) and os.path.isfile(p))
+    if not programs:
+        totals.add(f"{preset} unit tests", 0, 1, 0, "no test program was built")
+    for program in programs:
+        gtest(totals, program, preset)
+
+
+def node_tests(totals, files, timeout=900):
+    for file in files:
+        name = os.path.relpath(file, ROOT)
+        code, output, seconds = run([NODE, "--test", "--test-reporter=tap", file], timeout)
+        counts = {word: int(found[-1]) if (found := re.findall(rf"^# {word} (\d+)$", output, re.M)) else 0
+                  for word in ("pass", "fail", "cancelled")}
+        failed = counts["fail"] + counts["cancelled"]
+        if code != 0 and failed == 0:
+            failed = 1
+        if counts["pass"] + failed == 0:
+            failed, output = 1, "no test in it\n" + output
+        totals.add(name, counts["pass"], failed, seconds, output)
+
+
+def build(totals, preset, *targets):
+    code, output, seconds = run([os.path.join(ROOT, "tools", "build.sh"), preset, *targets], 3000)
+    print(output.strip()[-6000:], flush=True)
+    if code != 0:
+        totals.add(f"build {preset}", 0, 1, seconds, output)
+    return code == 0
+
+
+def tools(totals):
+    tool(totals, "layering (tools/rooms.py)", ["python3", "tools/rooms.py"])
+    tool(totals, "sizes and headers (tools/tidy.py)", ["python3", "tools/tidy.py"])
+    tool(totals, "docs/reasons.md is current", ["python3", "tools/reasons_doc.py", "--check"])
+
+
+def slow_suites():
+    """End-to-end files in a fixed order, the most telling ones first."""
+    files = []
+    for folder in ("e2e", "interop", "conformance", "embed", "add_a_chain"):
+        files += sorted(glob.glob(f"{ROOT}/tests/{folder}/*.test.mjs"))
+    return files
+
+
+def finish(totals):
+    slowest = sorted(totals.times, key=lambda row: -row[1])[:5]
+    print("slowest: " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest))
+    print(f"{totals.passed} passed, {totals.failed} failed", flush=True)
+    return 1 if totals.failed or not totals.passed else 0
+
+
+def main():
+    mode = sys.argv[1] if len(sys.argv) > 1 else "all"
+    os.makedirs(REPORTS, exist_ok=True)
+    started = time.monotonic()
+    totals = Totals()
+    tools(totals)
+    if mode == "check":
+        unit_tests(totals, "dev")
+        node_tests(totals, [f"{ROOT}/tests/e2e/one_payment.test.mjs"])
+    else:
+        if build(totals, "release", "all"):
+            node_tests(totals, slow_suites())
+        if build(totals, "asan", "all", "header_check"):
+            unit_tests(totals, "asan")
+    print(f"in {time.monotonic() - started:.0f} s")
+    return finish(totals)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "x402/ops/config.hpp"
+
+#include <fstream>
+#include <sstream>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+namespace x402::ops {
+namespace {
+
+constexpr std::size_t kMaxBytes = 1024 * 1024;
+
+Tree::Place place_of(const toml::node& node, std::string_view name) {
+    return {std::string(name), static_cast<std::int64_t>(node.source().begin.line)};
+}
+
+Result<Tree> convert(const toml::node& node, const std::string& path, std::string_view name);
+
+Result<Tree> convert_table(const toml::table& table, const std::string& path, std::string_view name) {
+    // toml++ sorts by key; the file's order is restored so that errors and routes come as they were written.
+    std::vector<std::pair<toml::source_position, Tree::Member>> found;
+    for (const auto& [key, value] : table) {
+        const std::string word(key.str());
+        const std::string below = path.empty() ? word : path + "." + word;
+        X402_TRY(Tree tree, convert(value, below, name));
+        found.emplace_back(value.source().begin, Tree::Member{word, std::move(tree)});
+    }
+    std::stable_sort(found.begin(), found.end(), [](const auto& left, const auto& right) {
+        return std::pair(left.first.line, left.first.column) < std::pair(right.first.line, right.first.column);
+    });
+    Tree::Table members;
+    for (auto& [position, member] : found) members.push_back(std::move(member));
+    return Tree::table(std::move(members), path, place_of(table, name));
+}
+
+Result<Tree> convert_list(const toml::array& array, const std::string& path, std::string_view name) {
+    Tree::List values;
+    for (std::size_t i = 0; i < array.size(); ++i) {
+        X402_TRY(Tree tree, convert(*array.get(i), path + "[" + std::to_string(i) + "]", name));
+        values.push_back(std::move(tree));
+    }
+    return Tree::list(std::move(values), path, place_of(array, name));
+}
+
+Result<Tree> convert(const toml::node& node, const std::string& path, std::string_view name) {
+    if (const auto* table = node.as_table()) return convert_table(*table, path, name);
+    if (const auto* array = node.as_array()) return convert_list(*array, path, name);
+    const Tree::Place place = place_of(node, name);
+    if (const auto* text = node.as_string()) return Tree::text(text->get(), path, place);
+    if (const auto* integer = node.as_integer()) return Tree::integer(integer->get(), path, place);
+    if (const auto* boolean = node.as_boolean()) return Tree::boolean(boolean->get(), path, place);
+    return Tree::text({}, path, place)
+        .wrong("this kind of value has no meaning here", "write money as text, such as \"$0.01\"");
+}
+
+// Levenshtein distance, given up beyond two.
+std::size_t distance(std::string_view left, std::string_view right) {
+    std::vector<std::size_t> row(right.size() + 1);
+    for (std::size_t k = 0; k <= right.size(); ++k) row[k] = k;
+    for (std::size_t i = 1; i <= left.size(); ++i) {
+        std::size_t corner = row[0];
+        row[0] = i;
+        for (std::size_t k = 1; k <= right.size(); ++k) {
+            const std::size_t above = row[k];
+            const std::size_t replaced = corner + (left[i - 1] == right[k - 1] ? 0 : 1);
+            row[k] = std::min({above + 1, row[k - 1] + 1, replaced});
+            corner = above;
+        }
+    }
+    return row[right.size()];
+}
+
+constexpr std::string_view kWords[] = {
+    "listen",  "admin",       "origin",    "upstream",       "store",         "threads",      "facilitators",
+    "pay_to",  "assets",      "routes",    "match",          "price",         "description",  "networks",
+    "accepts", "settle",      "free",      "max_held",       "replay",        "network",      "address",
+    "usd",     "decimals",    "eip712",    "rpc",            "signers",       "callers",      "open",
+    "insecure", "pending_wait", "max_timeout_seconds", "upstream_timeout", "confirmations", "settle_wait",
+    "accept_observed", "min_amount", "max_gas_price", "daily_gas_budget", "any_token", "pay_to_allow",
+    "default", "cors", "max_body", "transfer", "scheme", "asset", "token", "url"};
+
+std::string nearest_word(std::string_view key) {
+    for (const std::string_view word : kWords) {
+        if (word != key && distance(word, key) <= 2) return std::string(word);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Tree> parse_toml(std::string_view text, std::string_view name) {
+    if (text.size() > kMaxBytes) return fail(Errc::too_large, std::string(name) + ": over 1 MiB");
+    const toml::parse_result parsed = toml::parse(text, std::string(name));
+    if (!parsed) {
+        const auto& error = parsed.error();
+        const auto at = error.source().begin;
+        return fail_field(Errc::invalid, std::string(name) + ":" + std::to_string(at.line),
+                          std::string(name) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
+                              ": " + std::string(error.description()),
+                          "correct the TOML at this place");
+    }
+    return convert_table(parsed.table(), "", name);
+}
+
+Result<Tree> load_toml(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return fail_field(Errc::not_found, path, "the configuration " + path + " cannot be read",
+                          "name a file that exists with --config");
+    }
+    std::ostringstream text;
+    text << file.rdbuf();
+    return parse_toml(text.str(), path);
+}
+
+Result<void> refuse_unread(const Tree& root) {
+    const auto unread = root.unread();
+    if (unread.empty()) return {};
+    const Tree& first = *unread.front();
+    const std::size_t dot = first.path().rfind('.');
+    const std::string key = dot == std::string::npos ? first.path() : first.path().substr(dot + 1);
+    const std::string near = nearest_word(key);
+    return first.wrong("unknown key", near.empty() ? "remove it" : "did you mean `" + near + "`?");
+}
+
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace x402::ops
