@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Proving that endpoints and tokens are what they claim, before any money.
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "x402/chains/evm/testing/world.hpp"
+
+namespace x402::evm {
+namespace {
+
+using testing::kToken;
+using testing::World;
+using testing::WorldOptions;
+
+constexpr std::string_view kOther = "0x1111111111111111111111111111111111111111";
+
+AssetInfo configured(std::string name, std::string version, std::uint8_t decimals = 6) {
+    AssetInfo asset;
+    asset.address = std::string(kOther);
+    asset.id = AssetId{*ChainId::parse("eip155:84532"), "erc20", asset.address};
+    asset.decimals = decimals;
+    if (!name.empty()) asset.extra["name"] = name;
+    if (!version.empty()) asset.extra["version"] = version;
+    return asset;
+}
+
+struct Row {
+    const char* name;
+    AssetInfo claim;
+    void (*change)(testing::FakeNode& node);
+    std::string_view field;  // of the error; "" is good
+};
+
+TEST(Prove, ConfiguredTokens) {
+    const Row rows[] = {
+        {"right", configured("Fun", "7"), [](testing::FakeNode&) {}, ""},
+        {"left out", configured("", ""), [](testing::FakeNode&) {}, ""},
+        {"another name", configured("Funny", "7"), [](testing::FakeNode&) {}, "eip712.name"},
+        {"another version", configured("Fun", "8"), [](testing::FakeNode&) {}, "eip712.version"},
+        {"other decimals", configured("Fun", "7", 18), [](testing::FakeNode&) {}, "decimals"},
+        {"no contract", configured("Fun", "7"),
+         [](testing::FakeNode& node) { node.world().tokens.erase(testing::address_at(kOther)); },
+         "address"},
+        {"no EIP-3009", configured("Fun", "7"),
+         [](testing::FakeNode& node) { node.token(kOther).eip3009 = false; }, "transfer"},
+        {"a token that tells nothing", configured("Any", "1"),
+         [](testing::FakeNode& node) { node.token(kOther).tells_domain = false; }, ""},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        WorldOptions options;
+        options.configured = {row.claim};
+        World world(options);
+        world.node.token(kOther).name = "Fun";
+        world.node.token(kOther).version = "7";
+        row.change(world.node);
+        const auto proven = world.prove();
+        ASSERT_EQ(proven.has_value(), row.field.empty());
+        if (!proven) {
+            EXPECT_EQ(proven.error().field, row.field) << to_string(proven.error());
+        }
+    }
+}
+
+TEST(Prove, EveryEndpointServesThisChain) {
+    World world;
+    testing::FakeNode other;
+    other.chain_id = 1;
+    world.node.peers.push_back(&other);
+    const auto proven = world.prove();
+    ASSERT_FALSE(proven);
+    EXPECT_EQ(proven.error().field, "rpc");
+    EXPECT_NE(proven.error().detail.find("serves chain 1"), std::string::npos);
+    other.down = true;
+    EXPECT_TRUE(world.prove()) << "one that answers is enough";
+    world.node.down = true;
+    EXPECT_EQ(world.prove().error().code, Errc::unreachable);
+}
+
+Task<void> read_asset(Chain& chain, std::string address, std::optional<Result<AssetInfo>>& out) {
+    out.emplace(co_await chain.asset(address));
+}
+Task<void> read_balance(Chain& chain, std::string owner, const AssetInfo& asset,
+                        std::optional<Result<U256>>& out) {
+    out.emplace(co_await chain.balance(owner, asset));
+}
+
+TEST(ChainReads, AssetsAndBalances) {
+    World world;
+    world.node.token(kOther).name = "Fun";
+    world.node.token(kOther).version = "7";
+    world.node.fund(kOther, testing::payer_address(), 5);
+    std::optional<Result<AssetInfo>> asset;
+    testing::run([&] { return read_asset(*world.chain, std::string(kToken), asset); });
+    EXPECT_EQ((*asset)->symbol, "USDC");
+    EXPECT_TRUE((*asset)->usd);
+    testing::run([&] { return read_asset(*world.chain, std::string(kOther), asset); });
+    ASSERT_TRUE(*asset);
+    EXPECT_EQ((*asset)->symbol, "TKN");
+    EXPECT_FALSE((*asset)->usd) << "what nobody vouches for is no dollar";
+    EXPECT_EQ((*asset)->extra.at("name").as_string(), "Fun");
+    world.node.token(kToken).name = "USD Coin";
+    testing::run([&] { return read_asset(*world.chain, std::string(kToken), asset); });
+    EXPECT_EQ((*asset)->extra.at("name").as_string(), "USDC") << "remembered for a while";
+    world.clock.at += std::chrono::minutes(16);
+    testing::run([&] { return read_asset(*world.chain, std::string(kToken), asset); });
+    EXPECT_EQ((*asset)->extra.at("name").as_string(), "USD Coin")
+        << "the chain knows better than a table";
+    world.clock.at += std::chrono::minutes(16);
+    world.node.down = true;
+    testing::run([&] { return read_asset(*world.chain, std::string(kToken), asset); });
+    EXPECT_EQ((*asset)->symbol, "USDC")
+        << "a table row is good enough while the chain cannot be asked";
+    world.node.down = false;
+    testing::run([&] { return read_asset(*world.chain, std::string(kOther), asset); });
+    std::optional<Result<U256>> balance;
+    const AssetInfo known = **asset;
+    testing::run(
+        [&] { return read_balance(*world.chain, testing::payer_address(), known, balance); });
+    EXPECT_EQ(**balance, U256(5));
+    testing::run([&] { return read_asset(*world.chain, std::string(testing::kStranger), asset); });
+    EXPECT_EQ(asset->error().code, Errc::not_found);
+}
+
+}  // namespace
+}  // namespace x402::evm

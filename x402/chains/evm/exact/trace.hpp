@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the chain knows of an authorization, whoever sent it, at finalized state: the proof that
+// ends an ambiguous settlement. A cancelled authorization reads as used too; only the transfer's
+// log proves a payment. Any thread.
+#pragma once
+
+#include "x402/chains/evm/exact/rules.hpp"
+#include "x402/chains/evm/rpc.hpp"
+#include "x402/schemes/network.hpp"
+
+namespace x402::evm {
+
+struct TraceEvidence {
+    bool used_final = false;   // authorizationState in the finalized state
+    bool used_latest = false;  // and now
+    std::int64_t final_time_s = 0;
+    U256 valid_before;
+    bool canceled = false;     // AuthorizationCanceled was found
+    bool used_log = false;     // AuthorizationUsed was found
+    bool transferred = false;  // with the payment's own Transfer in the same transaction
+};
+TraceState judge_trace(const TraceEvidence& evidence) noexcept;
+
+class Tracer {
+public:
+    // `rpc` outlives the tracer.
+    explicit Tracer(Rpc& rpc) noexcept : rpc_(rpc) {}
+    // Trouble with the node is the state unknown; an Error is a payment that is not this scheme's.
+    Task<Result<Trace>> trace(const Payment& payment);
+
+private:
+    struct Found;
+    Task<Result<Trace>> search(const ReadPayment& read, std::int64_t timeout_s);
+    Task<Result<Found>> find_log(const ReadPayment& read, const Block& final_block,
+                                 std::int64_t timeout_s);
+    Task<Result<Trace>> read_found(const ReadPayment& read, const Block& final_block,
+                                   const Log& log);
+    // The highest block up to `last` whose time is not later than `time_s`.
+    Task<Result<std::uint64_t>> block_at(std::int64_t time_s, Block last);
+
+    Rpc& rpc_;
+};
+
+}  // namespace x402::evm
