@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums saturate: a cost too large to add is certainly over the limit.
+#include "x402/facilitator/budget_book.hpp"
+
+namespace x402::facilitator {
+namespace {
+
+// The day slides: what fell out of it is only known from the store.
+constexpr Duration kReadAgain = std::chrono::seconds(60);
+
+}  // namespace
+
+bool BudgetBook::limited() const noexcept {
+    return !limits_.per_day.amount.is_zero() || !limits_.per_payment.amount.is_zero();
+}
+
+bool BudgetBook::exhausted() const noexcept {
+    if (limits_.per_day.amount.is_zero()) return false;
+    return spent_.saturating_add(in_flight_) >= limits_.per_day.amount;
+}
+
+bool BudgetBook::fits(const U256& most, std::size_t payments) const noexcept {
+    const U256& each = limits_.per_payment.amount;
+    if (!each.is_zero() && most > each.saturating_mul(U256(payments))) return false;
+    const U256& day = limits_.per_day.amount;
+    return day.is_zero() || spent_.saturating_add(in_flight_).saturating_add(most) <= day;
+}
+
+void BudgetBook::release(const U256& most, const U256& spent) noexcept {
+    in_flight_ = in_flight_.saturating_sub(most);
+    spent_ = spent_.saturating_add(spent);
+}
+
+void BudgetBook::refresh(const U256& spent, Duration now) noexcept {
+    spent_ = spent;
+    read_at_ = now;
+    read_ = true;
+}
+
+bool BudgetBook::stale(Duration now) const noexcept {
+    if (limits_.per_day.amount.is_zero()) return false;
+    return !read_ || now - read_at_ >= kReadAgain;
+}
+
+}  // namespace x402::facilitator

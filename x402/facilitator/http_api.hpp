@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The facilitator over HTTP (core spec, section 7): POST /verify and /settle, GET /supported, /settlements/{key},
+// /health, /ready, /metrics. 200 for every judged payment; what is no judgement is never dressed up as one. Any core.
+#pragma once
+
+#include "x402/facilitator/config.hpp"
+#include "x402/facilitator/service.hpp"
+#include "x402/net/http_server.hpp"
+
+namespace x402::facilitator {
+
+// Service, configuration and metrics outlive the handler's last request.
+net::Handler make_handler(Service& service, const Config& config, ops::Metrics& metrics);
+
+}  // namespace x402::facilitator

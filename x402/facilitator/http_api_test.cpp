@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+// The facilitator over loopback HTTP: statuses, headers and bodies exactly as promised, for good and for hostile
+// callers.
+#include "x402/facilitator/http_api.hpp"
+
+#include <gtest/gtest.h>
+
+#include "x402/facilitator/test_world.hpp"
+#include "x402/net/http_client.hpp"
+
+namespace x402::facilitator::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+Order order(const std::string& nonce) {
+    Order made;
+    made.nonce = nonce;
+    return made;
+}
+
+// A served facilitator and somebody who talks to it.
+struct Site {
+    explicit Site(Life& life)
+        : world(life.world),
+          server(net::serve(life.runtime, options(), make_handler(life.service, life.config, life.metrics))),
+          client(net::make_http_client()) {
+        EXPECT_TRUE(server) << to_string(server.error());
+        url = "http://" + (*server)->address();
+    }
+    static net::ServerOptions options() {
+        net::ServerOptions options;
+        options.listen = "127.0.0.1:0";
+        return options;
+    }
+    World& world;
+    Result<std::unique_ptr<net::HttpServer>> server;
+    std::unique_ptr<net::HttpClient> client;
+    std::string url;
+    std::string token;
+};
+
+struct Answer {
+    int status = 0;
+    net::Headers headers;
+    std::string body;
+    json::Object object;
+    std::string text(std::string_view key) const { return json::text_or_empty(object, key); }
+    std::string code() const {
+        const auto error = json::get_object(object, "error");
+        return error ? json::text_or_empty(*error, "code") : "";
+    }
+};
+
+struct Call {
+    std::string method = "POST";
+    std::string path = "/settle";
+    std::string body;
+    std::string key;
+};
+
+Task<Answer> ask(Site& site, Call call) {
+    net::ClientRequest request;
+    request.method = call.method;
+    request.url = site.url + call.path;
+    request.body = call.body;
+    if (!site.token.empty()) request.headers.add("Authorization", site.token);
+    if (!call.key.empty()) request.headers.add("Idempotency-Key", call.key);
+    auto response = co_await site.client->fetch(std::move(request));
+    Answer answer;
+    EXPECT_TRUE(response) << (response ? "" : to_string(response.error()));
+    if (!response) co_return answer;
+    answer.status = response->status;
+    answer.headers = response->headers;
+    answer.body = response->body;
+    if (auto object = json::parse_object(response->body)) answer.object = std::move(*object);
+    co_return answer;
+}
+
+Task<Answer> post(Site& site, std::string path, std::string body) {
+    Call call;
+    call.path = std::move(path);
+    call.body = std::move(body);
+    co_return co_await ask(site, std::move(call));
+}
+
+Task<Answer> get(Site& site, std::string path) {
+    Call call;
+    call.method = "GET";
+    call.path = std::move(path);
+    co_return co_await ask(site, std::move(call));
+}
+
+Task<void> good_ways(Life& life) {
+    Site site(life);
+    const std::string body = body_of(life.world, order("n1"));
+    const Answer verified = co_await post(site, "/verify", body);
+    EXPECT_EQ(verified.status, 200);
+    EXPECT_TRUE(json::get_bool(verified.object, "isValid").value_or(false));
+    EXPECT_EQ(verified.text("payer"), "ann");
+    EXPECT_EQ(verified.headers.get("X402-Payment-Key"), "fake~ann~n1");
+    const Answer settled = co_await post(site, "/settle", body);
+    EXPECT_EQ(settled.status, 200);
+    EXPECT_TRUE(json::get_bool(settled.object, "success").value_or(false));
+    EXPECT_EQ(settled.text("transaction"), "tx-signer-a-0-0");
+    EXPECT_EQ(settled.text("network"), "fake:one");
+    EXPECT_EQ(settled.text("amount"), "100");
+    EXPECT_EQ(settled.headers.get("X402-Payment-Key"), "fake~ann~n1");
+    const Answer report = co_await get(site, "/settlements/fake~ann~n1?wait=30");
+    EXPECT_EQ(report.status, 200);
+    EXPECT_EQ(report.text("outcome"), "settled");
+    EXPECT_EQ(report.text("key"), "fake~ann~n1");
+    const Answer repeat = co_await post(site, "/settle", body);
+    EXPECT_EQ(repeat.status, 200) << "a duplicate is a judgement";
+    EXPECT_EQ(repeat.text("errorReason"), "duplicate_settlement");
+    EXPECT_EQ(repeat.text("transaction"), "tx-signer-a-0-0");
+    const Answer kinds = co_await get(site, "/supported");
+    EXPECT_EQ(kinds.status, 200);
+    EXPECT_NE(kinds.body.find("\"fake:one\""), std::string::npos);
+    EXPECT_EQ((co_await get(site, "/health")).status, 200);
+    EXPECT_EQ((co_await get(site, "/ready")).status, 200);
+    const Answer metrics = co_await get(site, "/metrics");
+    static constexpr const char* kEach1[] = {"facilitator_verify_requests_total", "facilitator_settle_duration_seconds",
+                             "x402_settle_outcome_total", "x402_pending_settlements", "x402_signer_inflight",
+                             "x402_sponsor_cost_total", "x402_replay_rejected_total"};
+    for (const char* name : kEach1) {
+        EXPECT_NE(metrics.body.find(name), std::string::npos) << name;
+    }
+}
+TEST(HttpApi, TheGoodWays) {
+    World world;
+    EXPECT_TRUE(live(world, good_ways));
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+    const std::size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return text.replace(at, from.size(), to);
+}
+
+Task<void> hostile(Life& life) {
+    Site site(life);
+    const std::string good = body_of(life.world, order("n1"));
+    struct Row {
+        const char* name;
+        std::string body;
+        int status;
+        const char* code;
+    };
+    const std::string amount = R"("amount":"100","asset")";
+    const Row rows[] = {
+        {"empty", "", 400, "malformed_request"},
+        {"no JSON", "payment please", 400, "malformed_request"},
+        {"array", "[]", 400, "malformed_request"},
+        {"nothing in it", "{}", 400, "malformed_request"},
+        {"cut short", good.substr(0, good.size() / 2), 400, "malformed_request"},
+        {"twice the same member", R"({"x402Version":2,"x402Version":2,)" + good.substr(1), 400, "malformed_request"},
+        {"deep", std::string(10'000, '['), 413, "payload_too_large"},
+        {"version 3", replaced(good, R"("x402Version":2)", R"("x402Version":3)"), 400, "invalid_x402_version"},
+        {"negative", replaced(good, amount, R"("amount":"-1","asset")"), 400, "malformed_request"},
+        {"exponent", replaced(good, amount, R"("amount":"1e3","asset")"), 400, "malformed_request"},
+        {"hex", replaced(good, amount, R"("amount":"0x10","asset")"), 400, "malformed_request"},
+        {"number", replaced(good, amount, R"("amount":100,"asset")"), 400, "malformed_request"},
+        {"fraction", replaced(good, amount, R"("amount":"0.02","asset")"), 400, "malformed_request"},
+        {"too large a number",
+         replaced(good, amount,
+                  R"("amount":"115792089237316195423570985008687907853269984665640564039457584007913129639936","asset")"),
+         400, "malformed_request"},
+        {"too large a body", std::string(200'000, ' ') + good, 413, "payload_too_large"},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        static constexpr const char* kEach2[] = {"/verify", "/settle"};
+        for (const char* path : kEach2) {
+            const Answer answer = co_await post(site, path, row.body);
+            EXPECT_EQ(answer.status, row.status) << answer.body;
+            EXPECT_EQ(answer.code(), row.code) << answer.body;
+            EXPECT_EQ(answer.body.find("isValid"), std::string::npos) << "no judgement was made";
+        }
+    }
+    EXPECT_EQ(life.world.ledger.broadcasts, 0U);
+    EXPECT_EQ(life.world.ledger.verifies, 0U);
+}
+TEST(Attack28, WhatCannotBeReadIsRefusedBeforeAnythingElse) {
+    World world;
+    EXPECT_TRUE(live(world, hostile));
+}
+
+Task<void> other_paths(Life& life) {
+    Site site(life);
+    EXPECT_EQ((co_await get(site, "/verify")).status, 405);
+    EXPECT_EQ((co_await get(site, "/settle")).status, 405);
+    EXPECT_EQ((co_await post(site, "/supported", "{}")).status, 405);
+    const Answer unknown = co_await get(site, "/else");
+    EXPECT_EQ(unknown.status, 404);
+    EXPECT_EQ(unknown.code(), "route_unknown");
+    const Answer nobody = co_await get(site, "/settlements/fake~ann~none");
+    EXPECT_EQ(nobody.status, 404);
+    EXPECT_EQ(nobody.code(), "payment_unknown");
+    static constexpr const char* kEach3[] = {"/settlements/", "/settlements/a/b", "/settlements/a%2fb", "/settlements/a?wait=x",
+                            "/settlements/a?wait=-1", "/settlements/a?else=1"};
+    for (const char* bad : kEach3) {
+        EXPECT_EQ((co_await get(site, bad)).status, 400) << bad;
+    }
+    Call long_key;
+    long_key.body = body_of(life.world, order("n1"));
+    long_key.key = std::string(257, 'k');
+    EXPECT_EQ((co_await ask(site, long_key)).status, 400);
+}
+TEST(HttpApi, OtherPathsAndMethods) {
+    World world;
+    EXPECT_TRUE(live(world, other_paths));
+}
+
+Task<void> infrastructure(Life& life) {
+    Site site(life);
+    life.world.ledger.down = true;
+    static constexpr const char* kEach4[] = {"/verify", "/settle"};
+    for (const char* path : kEach4) {
+        const Answer answer = co_await post(site, path, body_of(life.world, order("n1")));
+        EXPECT_EQ(answer.status, 503);
+        EXPECT_EQ(answer.code(), "temporarily_unavailable");
+        EXPECT_FALSE(answer.headers.get("Retry-After").empty());
+        EXPECT_EQ(answer.body.find("isValid"), std::string::npos);
+        EXPECT_EQ(answer.body.find("down"), std::string::npos) << "our trouble's details are for the log";
+    }
+    const Answer ready = co_await get(site, "/ready");
+    EXPECT_EQ(ready.status, 503);
+    EXPECT_EQ((co_await get(site, "/health")).status, 200);
+}
+TEST(HttpApi, InfrastructureTroubleIs503WithRetryAfter) {
+    World world;
+    EXPECT_TRUE(live(world, infrastructure));
+}
+
+Task<void> budget(Life& life) {
+    Site site(life);
+    const Answer first = co_await post(site, "/settle", body_of(life.world, order("n1")));
+    EXPECT_EQ(first.status, 200);
+    const Answer second = co_await post(site, "/settle", body_of(life.world, order("n2")));
+    EXPECT_EQ(second.status, 503);
+    EXPECT_EQ(second.code(), "budget_exhausted");
+    EXPECT_FALSE(second.headers.get("Retry-After").empty());
+}
+TEST(HttpApi, AnExhaustedBudgetIsNobodysFault) {
+    World world;
+    world.ledger.limits = {{U256(100), "grain"}, {}};
+    EXPECT_TRUE(live(world, budget));
+}
+
+Task<void> callers(Life& life) {
+    Site site(life);
+    const std::string body = body_of(life.world, order("n1"));
+    static constexpr const char* kEach5[] = {"", "Bearer wrong", "Basic alpha", "Bearer"};
+    for (const char* token : kEach5) {
+        site.token = token;
+        static constexpr const char* kEach6[] = {"/verify", "/settle"};
+        for (const char* path : kEach6) {
+            const Answer answer = co_await post(site, path, body);
+            EXPECT_EQ(answer.status, 401) << token;
+            EXPECT_EQ(answer.code(), "unauthorized");
+            EXPECT_EQ(answer.headers.get("WWW-Authenticate"), "Bearer");
+        }
+        EXPECT_EQ((co_await get(site, "/settlements/fake~ann~n1")).status, 401);
+        EXPECT_EQ((co_await get(site, "/health")).status, 200);
+    }
+    EXPECT_EQ(life.world.ledger.verifies, 0U);
+    Call call;
+    call.body = body;
+    call.key = "mine";
+    site.token = "Bearer alpha";
+    EXPECT_TRUE(json::get_bool((co_await ask(site, call)).object, "success").value_or(false));
+    EXPECT_TRUE(json::get_bool((co_await ask(site, call)).object, "success").value_or(false)) << "same caller and key";
+    site.token = "Bearer beta";
+    EXPECT_EQ((co_await ask(site, call)).text("errorReason"), "duplicate_settlement") << "another's key is not his";
+}
+TEST(HttpApi, CallersAreKnownByTheirTokens) {
+    World world;
+    world.configure = [](Config& config) {
+        config.callers.push_back(make_caller(crypto::Secret::from_text("alpha")));
+        config.callers.push_back(make_caller(crypto::Secret::from_text("beta")));
+    };
+    EXPECT_TRUE(live(world, callers));
+}
+
+Task<void> limited(Life& life) {
+    Site site(life);
+    const Answer answer = co_await post(site, "/verify", body_of(life.world, order("n1")));
+    EXPECT_EQ(answer.status, 429);
+    EXPECT_EQ(answer.code(), "rate_limited");
+    EXPECT_FALSE(answer.headers.get("Retry-After").empty());
+    EXPECT_EQ((co_await get(site, "/health")).status, 200);
+}
+TEST(Attack22, TooManyRequestsAre429) {
+    World world;
+    world.configure = [](Config& config) { config.rate = {1, 0}; };
+    EXPECT_TRUE(live(world, limited));
+    EXPECT_EQ(world.ledger.verifies, 0U);
+}
+
+Task<void> version_one(Life& life) {
+    Site site(life);
+    const std::string body =
+        R"({"x402Version":1,"paymentPayload":{"x402Version":1,"scheme":"exact","network":"fake-one",)"
+        R"("payload":{"payer":"ann","nonce":"v1","amount":"100","until":1790009999,"sig":"good"}},)"
+        R"("paymentRequirements":{"scheme":"exact","network":"fake-one","maxAmountRequired":"100",)"
+        R"("resource":"https://a.example/x","description":"","mimeType":"","payTo":"shop",)"
+        R"("maxTimeoutSeconds":300,"asset":"coin"}})";
+    const Answer verified = co_await post(site, "/verify", body);
+    EXPECT_EQ(verified.status, 200);
+    EXPECT_TRUE(json::get_bool(verified.object, "isValid").value_or(false)) << verified.body;
+    const Answer settled = co_await post(site, "/settle", body);
+    EXPECT_EQ(settled.status, 200);
+    EXPECT_TRUE(json::get_bool(settled.object, "success").value_or(false)) << settled.body;
+    EXPECT_EQ(settled.text("network"), "fake-one");
+}
+TEST(HttpApi, SpeaksVersionOne) {
+    World world;
+    EXPECT_TRUE(live(world, version_one));
+}
+
+}  // namespace
+}  // namespace x402::facilitator::test

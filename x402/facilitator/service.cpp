@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// The doors of the facilitator. What is cheap or only reads happens on the calling core; the rest hops to core 0.
+#include "x402/facilitator/service.hpp"
+
+#include "x402/base/log.hpp"
+#include "x402/facilitator/confirmer.hpp"
+#include "x402/facilitator/gauges.hpp"
+#include "x402/facilitator/open_lines.hpp"
+#include "x402/facilitator/reconcile.hpp"
+#include "x402/facilitator/settling.hpp"
+#include "x402/protocol/codec.hpp"
+
+namespace x402::facilitator {
+namespace {
+
+constexpr Duration kLongestReportWait = std::chrono::seconds(60);
+constexpr Duration kStopWait = std::chrono::seconds(5);
+
+using MaybeAnswer = std::optional<Result<SettleResponse>>;
+
+Task<void> settle_into(DeskPtr desk, const Ask& ask, MaybeAnswer& into) { into = co_await settle_at_home(desk, ask); }
+
+Task<MaybeAnswer> settle_hopping(DeskPtr desk, const Ask& ask) {
+    MaybeAnswer answer;
+    co_await net::run_on(desk->home, [&] { return settle_into(desk, ask, answer); });
+    co_return answer;
+}
+
+// The scheme said no. If somebody's transaction has moved the money, that is what must be told: the code alone
+// would invite the payer to pay again.
+Task<Result<SettleResponse>> refuse_or_duplicate(DeskPtr desk, const Ask& ask, const Refusal& refusal) {
+    const auto trace = co_await ask.admitted.scheme->trace(ask.admitted.payment);
+    if (!trace && trace.error().retryable) {
+        co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(trace.error()));
+    }
+    // What was signed is not for these terms: there is nothing that the network could know of it.
+    if (!trace) co_return failed_answer(ask.admitted.subject(), refusal);
+    switch (trace->state) {
+        case TraceState::unknown:
+            co_return not_judged(Errc::unreachable, Reason::unavailable, "the network does not say yet");
+        case TraceState::done:
+            desk->metrics.count("x402_replay_rejected_total");
+            co_return duplicate_answer(ask.admitted.subject(), trace->transaction);
+        case TraceState::none:
+        case TraceState::impossible: break;
+    }
+    co_return failed_answer(ask.admitted.subject(), refusal);
+}
+
+Task<Result<SettleResponse>> settle_fresh(DeskPtr desk, Ask& ask) {
+    if (desk->draining) co_return not_judged(Errc::unreachable, Reason::server_stopping, "the facilitator stops");
+    if (auto refusal = check_policy(desk->doors(), ask.admitted)) {
+        co_return failed_answer(ask.admitted.subject(), *refusal);
+    }
+    const auto verdict = co_await ask.admitted.scheme->verify(ask.admitted.payment);
+    if (!verdict) co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(verdict.error()));
+    if (!verdict->valid()) co_return co_await refuse_or_duplicate(desk, ask, *verdict->refusal);
+    ask.verified = true;
+    auto answer = co_await settle_hopping(desk, ask);
+    if (answer) co_return std::move(*answer);
+    co_return not_judged(Errc::interrupted, Reason::unavailable, "the record changed too often");
+}
+
+Task<Result<SettleResponse>> settle_judged(DeskPtr desk, const FacilitatorRequest& request,
+                                           const SettleContext& context) {
+    auto admitted = admit(desk->doors(), request);
+    if (!admitted) {
+        const Subject subject{{}, {}, request.requirements.network};
+        co_return failed_answer(subject, admitted.error());
+    }
+    Ask ask;
+    ask.admitted = std::move(*admitted);
+    ask.print = print_of(request, context);
+    ask.request = write_facilitator_request(request);
+    ask.caller = context.caller;
+    ask.deadline = desk->env.clock.steady() + ask.admitted.network->settle_wait;
+    auto answer = co_await settle_hopping(desk, ask);
+    if (answer) co_return std::move(*answer);
+    co_return co_await settle_fresh(desk, ask);
+}
+
+std::string_view status_word(const Result<SettleResponse>& answer) {
+    if (!answer) return "error";
+    if (answer->success) return "success";
+    if (is_duplicate(*answer)) return "duplicate";
+    return outcome_of(*answer) == Outcome::unknown ? "pending" : "failed";
+}
+
+using Report = Result<std::optional<SettlementStatus>>;
+
+Task<void> report_into(DeskPtr desk, PaymentKey key, Duration deadline, std::optional<Report>& into) {
+    into = co_await report(desk, key, deadline);
+}
+
+Task<void> reconcile_into(DeskPtr desk, Result<void>& into) { into = co_await reconcile(desk); }
+
+Task<void> gauges_at_home(DeskPtr desk) {
+    set_gauges(*desk);
+    co_return;
+}
+
+void start_couriers(const DeskPtr& desk) {
+    for (const auto& each : desk->lines) {
+        Line* line = each.get();
+        net::spawn_on(desk->home, [desk, line] { return watch(desk, line); });
+        net::spawn_on(desk->home, [desk, line] { return watch_funds(desk, line); });
+    }
+}
+
+// Until nothing is being settled. False when `limit` passed first.
+Task<void> await_idle(DeskPtr desk, Duration limit, bool& idle) {
+    const Duration until = desk->env.clock.steady() + limit;
+    while (!desk->lives.empty() && desk->env.clock.steady() < until) {
+        const bool on = co_await pause(desk, std::chrono::milliseconds(20));
+        if (!on) break;
+    }
+    idle = desk->lives.empty();
+}
+
+json::Object signers_of(const Desk& desk) {
+    json::Object signers;
+    for (const auto& line : desk.lines) {
+        const std::string family = std::string(line->config.id.family()) + ":*";
+        if (!signers.contains(family)) signers[family] = json::Array{};
+        json::Array& list = signers[family].as_array();
+        for (const SignerId& signer : line->network->signers()) {
+            bool known = false;
+            for (const json::Value& other : list) known = known || other.as_string() == signer;
+            if (!known) list.emplace_back(signer);
+        }
+    }
+    return signers;
+}
+
+}  // namespace
+
+Service::Service(std::shared_ptr<Desk> desk) : desk_(std::move(desk)) {}
+
+Service::~Service() { desk_->gate.close(); }
+
+Task<Result<std::unique_ptr<Service>>> Service::start(ServiceOptions options) {
+    auto desk = std::make_shared<Desk>(std::move(options.config), options.modules, std::move(options.assets),
+                                       options.store, options.metrics, options.env);
+    desk->home = options.runtime.core(0);
+    X402_CO_TRY_VOID(co_await open_lines(desk));
+    Result<void> reconciled;
+    co_await net::run_on(desk->home, [&] { return reconcile_into(desk, reconciled); });
+    if (!reconciled) co_return fail(reconciled.error());
+    start_couriers(desk);
+    log::info("facilitator_started", {{"networks", std::to_string(desk->lines.size())}});
+    co_return std::unique_ptr<Service>(new Service(desk));
+}
+
+const std::string& Service::name() const noexcept { return desk_->config.name; }
+
+Task<Result<VerifyResponse>> Service::verify(const FacilitatorRequest& request) {
+    const DeskPtr desk = desk_;
+    const Duration begun = desk->env.clock.steady();
+    Result<VerifyResponse> answer = VerifyResponse{};
+    auto admitted = admit(desk->doors(), request);
+    if (!admitted) {
+        answer = invalid_answer({{}, {}, request.requirements.network}, admitted.error());
+    } else {
+        const auto verdict = co_await judge(desk->doors(), *admitted);
+        if (!verdict) {
+            answer = not_judged(Errc::unreachable, Reason::unavailable, to_string(verdict.error()));
+        } else if (verdict->valid()) {
+            answer = valid_answer(admitted->subject(), *verdict);
+        } else {
+            answer = invalid_answer(admitted->subject(), *verdict->refusal);
+        }
+    }
+    const std::string_view status = !answer ? "error" : (answer->is_valid ? "success" : "invalid");
+    count_served(*desk, {"verify", status, request.requirements, desk->env.clock.steady() - begun});
+    co_return answer;
+}
+
+Task<Result<SettleResponse>> Service::settle(const FacilitatorRequest& request, const SettleContext& context) {
+    const DeskPtr desk = desk_;
+    const Duration begun = desk->env.clock.steady();
+    auto answer = co_await settle_judged(desk, request, context);
+    count_served(*desk, {"settle", status_word(answer), request.requirements, desk->env.clock.steady() - begun});
+    co_return answer;
+}
+
+Task<Result<Supported>> Service::supported() {
+    Supported supported;
+    const NetworkNames names = desk_->modules.names();
+    for (const auto& line : desk_->lines) {
+        for (const FacilitatorScheme* scheme : line->schemes) {
+            SupportedKind kind{kVersion2, scheme->id().scheme, line->config.id, {}, scheme->supported_extra()};
+            supported.kinds.push_back(kind);
+            const auto short_name = names.to_v1_name(line->config.id);
+            if (!short_name) continue;
+            kind.version = kVersion1;
+            kind.network_text = *short_name;
+            supported.kinds.push_back(std::move(kind));
+        }
+    }
+    supported.signers = signers_of(*desk_);
+    co_return supported;
+}
+
+Task<Result<std::optional<SettlementStatus>>> Service::settlement(const PaymentKey& key, Duration wait) {
+    const DeskPtr desk = desk_;
+    const Duration deadline = desk->env.clock.steady() + std::min(wait, kLongestReportWait);
+    const PaymentKey wanted = key;
+    std::optional<Report> found;
+    co_await net::run_on(desk->home, [&] { return report_into(desk, wanted, deadline, found); });
+    co_return std::move(*found);
+}
+
+Task<bool> Service::drain(Duration limit) {
+    const DeskPtr desk = desk_;
+    desk->draining = true;
+    bool idle = false;
+    co_await net::run_on(desk->home, [&] { return await_idle(desk, limit, idle); });
+    const bool stopped = co_await desk->gate.drain(desk->env.clock, kStopWait);
+    co_return idle && stopped;
+}
+
+Result<void> Service::ready() const {
+    if (desk_->draining) return fail(Errc::unavailable, "the facilitator is stopping");
+    if (desk_->store_trouble) return fail(Errc::unavailable, "the journal cannot be written");
+    for (const auto& line : desk_->lines) {
+        const std::string& network = line->config.id.text();
+        if (line->unfunded) return fail(Errc::unavailable, "no signer of " + network + " has funds");
+        bool reachable = false;
+        const auto endpoints = line->chain->health();
+        for (const EndpointHealth& health : endpoints) reachable = reachable || !health.resting;
+        if (!reachable && !endpoints.empty()) return fail(Errc::unavailable, "no endpoint of " + network + " answers");
+    }
+    return {};
+}
+
+Task<void> Service::refresh_gauges() {
+    const DeskPtr desk = desk_;
+    co_await net::run_on(desk->home, [&] { return gauges_at_home(desk); });
+}
+
+Chain* Service::chain(const ChainId& network) const noexcept {
+    Line* line = find_line(*desk_, network);
+    return line == nullptr ? nullptr : line->chain.get();
+}
+
+const Config& Service::config() const noexcept { return desk_->config; }
+const Modules& Service::modules() const noexcept { return desk_->modules; }
+Clock& Service::clock() const noexcept { return desk_->env.clock; }
+
+}  // namespace x402::facilitator
