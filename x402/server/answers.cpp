@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers. See answers.hpp; pure.
+#include "x402/server/answers.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "x402/base/json.hpp"
+#include "x402/base/utf8.hpp"
+#include "x402/transports/http/payment_http.hpp"
+
+namespace x402::server {
+namespace {
+
+// Frameworks let these change the method or the path of a request after the gateway has judged it.
+constexpr std::array<std::string_view, 12> kOverrides = {
+    "X-HTTP-Method-Override", "X-HTTP-Method",    "X-Method-Override",  "X-Original-URL",
+    "X-Original-URI",         "X-Rewrite-URL",    "X-Forwarded-For",    "X-Forwarded-Host",
+    "X-Forwarded-Proto",      "X-Forwarded-Port", "X-Forwarded-Prefix", "Forwarded"};
+constexpr std::array<std::string_view, 5> kReplaced = {"Host", "Content-Length", "Expect",
+                                                       "X-Real-IP", "Via"};
+constexpr std::string_view kExposed = "PAYMENT-REQUIRED, PAYMENT-RESPONSE, Retry-After";
+constexpr std::string_view kAllowedHeaders =
+    "PAYMENT-SIGNATURE, X-PAYMENT, SIGN-IN-WITH-X, Authorization, Content-Type";
+
+// CGI-like servers cannot tell '_' from '-'.
+bool same_name(std::string_view left, std::string_view right) noexcept {
+    return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](char a, char b) {
+        const char x = a == '_' ? '-' : a;
+        const char y = b == '_' ? '-' : b;
+        return net::equal_ignoring_case({&x, 1}, {&y, 1});
+    });
+}
+
+template <std::size_t N>
+bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) noexcept {
+    return std::any_of(names.begin(), names.end(),
+                       [name](std::string_view each) { return same_name(each, name); });
+}
+
+std::string_view address_of(std::string_view peer) noexcept {
+    std::string_view address = peer.substr(0, peer.rfind(':'));
+    if (address.starts_with('[') && address.ends_with(']'))
+        address = address.substr(1, address.size() - 2);
+    return address;
+}
+
+std::string_view trim(std::string_view text) noexcept {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+bool says_private(const net::Headers& headers) noexcept {
+    return std::any_of(headers.list().begin(), headers.list().end(), [](const net::Header& each) {
+        return net::equal_ignoring_case(each.name, "Cache-Control") &&
+               net::has_token(each.value, "private");
+    });
+}
+
+}  // namespace
+
+net::Response refusal_response(const Refusal& refusal, std::optional<std::int64_t> retry_after_s) {
+    net::Response response;
+    response.head.status = refusal.http_status;
+    response.head.headers.add("Content-Type", "application/json");
+    if (retry_after_s) response.head.headers.add("Retry-After", std::to_string(*retry_after_s));
+    mark_unpaid(response.head.headers);
+    response.body = transports::refusal_body(refusal);
+    return response;
+}
+
+void merge_list(net::Headers& headers, std::string_view name, std::string_view more) {
+    std::string value;
+    for (const net::Header& each : headers.list()) {
+        if (!net::equal_ignoring_case(each.name, name) || each.value.empty()) continue;
+        if (!value.empty()) value += ", ";
+        value += each.value;
+    }
+    while (!more.empty()) {
+        const std::size_t comma = more.find(',');
+        const std::string_view token = trim(more.substr(0, comma));
+        if (!net::has_token(value, token) && !net::has_token(value, "*")) {
+            if (!value.empty()) value += ", ";
+            value += token;
+        }
+        if (comma == std::string_view::npos) break;
+        more.remove_prefix(comma + 1);
+    }
+    headers.set(std::string(name), std::move(value));
+}
+
+void mark_unpaid(net::Headers& headers) {
+    headers.set("Cache-Control", "no-store");
+    merge_list(headers, "Vary", kVary);
+}
+
+void mark_paid(net::Headers& headers) {
+    if (!says_private(headers)) headers.set("Cache-Control", "private, no-store");
+    // Caches of the old kind and of content networks look at these first.
+    for (const std::string_view name : {"Expires", "Surrogate-Control", "CDN-Cache-Control", "Age"})
+        headers.remove(name);
+    merge_list(headers, "Vary", kVary);
+}
+
+net::RequestHead upstream_request(const net::RequestHead& request, const Path& path,
+                                  const ForwardFacts& facts) {
+    net::RequestHead out;
+    out.method = request.method;
+    out.target = path.target();
+    out.chunked = request.chunked;
+    out.content_length = request.content_length;
+    net::Headers kept = request.headers;
+    net::remove_hop_by_hop(kept);
+    transports::strip_payment_layer_headers(kept);
+    for (net::Header& each : kept.list()) {
+        if (is_one_of(kOverrides, each.name) || is_one_of(kReplaced, each.name)) continue;
+        out.headers.add(std::move(each.name), std::move(each.value));
+    }
+    out.headers.add("X-Forwarded-For", std::string(address_of(facts.peer)));
+    out.headers.add("X-Forwarded-Host", std::string(facts.origin_host));
+    out.headers.add("X-Forwarded-Proto", std::string(facts.origin_scheme));
+    return out;
+}
+
+void clean_upstream_answer(net::ResponseHead& head) {
+    net::remove_hop_by_hop(head.headers);
+    transports::strip_payment_layer_headers(head.headers);
+    head.headers.remove("Content-Length");
+}
+
+bool is_preflight(const net::RequestHead& request) noexcept {
+    return request.method == "OPTIONS" && request.headers.has("Origin") &&
+           request.headers.has("Access-Control-Request-Method");
+}
+
+bool origin_allowed(const std::vector<std::string>& origins, std::string_view origin) noexcept {
+    return std::any_of(origins.begin(), origins.end(),
+                       [origin](const std::string& each) { return each == "*" || each == origin; });
+}
+
+net::Response preflight_response(const net::RequestHead& request,
+                                 const std::vector<std::string>& origins) {
+    net::Response response;
+    response.head.status = 204;
+    net::Headers& headers = response.head.headers;
+    const std::string_view origin = request.headers.get("Origin");
+    merge_list(headers, "Vary",
+               "Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+    if (!origin_allowed(origins, origin)) return response;
+    headers.set("Access-Control-Allow-Origin", std::string(origin));
+    headers.set("Access-Control-Allow-Methods",
+                std::string(request.headers.get("Access-Control-Request-Method")));
+    headers.set("Access-Control-Allow-Headers", std::string(kAllowedHeaders));
+    const std::string_view asked = request.headers.get("Access-Control-Request-Headers");
+    if (!asked.empty()) merge_list(headers, "Access-Control-Allow-Headers", asked);
+    headers.set("Access-Control-Max-Age", "600");
+    return response;
+}
+
+void add_cors(net::Headers& headers, std::string_view origin,
+              const std::vector<std::string>& origins) {
+    if (origins.empty() || origin.empty()) return;
+    merge_list(headers, "Vary", "Origin");
+    if (!origin_allowed(origins, origin)) return;
+    headers.set("Access-Control-Allow-Origin", std::string(origin));
+    merge_list(headers, "Access-Control-Expose-Headers", kExposed);
+}
+
+std::string write_answer_head(const net::ResponseHead& head) {
+    json::Array list;
+    for (const net::Header& each : head.headers.list()) {
+        // JSON holds no other bytes; a header of the old encodings is not worth losing the answer
+        // for.
+        if (is_utf8(each.value)) list.emplace_back(json::Array{each.name, each.value});
+    }
+    json::Object object;
+    object["status"] = head.status;
+    object["headers"] = std::move(list);
+    return json::dump(object);
+}
+
+Result<net::ResponseHead> read_answer_head(std::string_view text) {
+    X402_TRY(const json::Object object, json::parse_object(text));
+    net::ResponseHead head;
+    X402_TRY(const std::int64_t status, json::get_int(object, "status"));
+    head.status = static_cast<int>(status);
+    X402_TRY(const json::Array list, json::get_array(object, "headers"));
+    for (const json::Value& each : list) {
+        const json::Array* pair = each.if_array();
+        if (pair == nullptr || pair->size() != 2 || !pair->at(0).is_string() ||
+            !pair->at(1).is_string()) {
+            return fail(Errc::invalid, "a kept answer has a header that is no pair of texts");
+        }
+        head.headers.add(std::string(pair->at(0).get_string()),
+                         std::string(pair->at(1).get_string()));
+    }
+    return head;
+}
+
+}  // namespace x402::server

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading gateway.toml. See config.hpp.
+#include "x402/server/config.hpp"
+
+#include <algorithm>
+
+#include "x402/net/ssrf_guard.hpp"
+#include "x402/server/config_routes.hpp"
+#include "x402/transports/facilitator_client.hpp"
+
+namespace x402::server {
+namespace {
+
+constexpr std::int64_t kMostThreads = 256;
+constexpr auto kMargin = std::chrono::seconds(10);
+
+Result<ChainPattern> read_network_pattern(const Tree& value, const Modules& modules) {
+    X402_TRY(const std::string text, value.as_text());
+    if (auto pattern = ChainPattern::parse(text)) return *pattern;
+    const auto network = modules.find_network(text);
+    if (!network)
+        return value.wrong("unknown network \"" + text + "\"",
+                           "write a CAIP-2 id such as \"eip155:8453\"");
+    return ChainPattern::parse(network->text());
+}
+
+Result<std::vector<ChainPattern>> read_network_patterns(const Tree& section,
+                                                        const Modules& modules) {
+    std::vector<ChainPattern> patterns;
+    const Tree* networks = section.find("networks");
+    if (networks == nullptr) return patterns;
+    if (!networks->is_list())
+        return networks->wrong("networks is a list", "write networks = [\"solana:*\"]");
+    for (const Tree& each : networks->items()) {
+        X402_TRY(auto pattern, read_network_pattern(each, modules));
+        patterns.push_back(std::move(pattern));
+    }
+    return patterns;
+}
+
+Result<FacilitatorConfig> read_facilitator(const Tree& value, const Modules& modules,
+                                           const std::string& base_dir) {
+    FacilitatorConfig facilitator;
+    if (value.is_text()) {
+        X402_TRY(facilitator.url, value.as_text());
+    } else if (value.is_table()) {
+        X402_TRY(facilitator.url, value.get_text("url"));
+        X402_TRY(const auto insecure, value.opt_boolean("insecure"));
+        facilitator.insecure = insecure.value_or(false);
+        X402_TRY(const auto token, value.opt_text("token"));
+        if (token) {
+            auto secret = crypto::load_secret(*token, base_dir);
+            if (!secret)
+                return value.find("token")->wrong(secret.error().detail, secret.error().next);
+            facilitator.token = std::move(*secret);
+        }
+        X402_TRY(facilitator.networks, read_network_patterns(value, modules));
+    } else {
+        return value.wrong("a facilitator is a URL or a table",
+                           "write { url = \"https://...\", token = \"env:NAME\" }");
+    }
+    const auto allowed = transports::check_facilitator_url(facilitator.url, facilitator.insecure);
+    if (!allowed) {
+        return value.wrong(allowed.error().detail,
+                           allowed.error().next.empty()
+                               ? "use https, or say insecure = true at this entry"
+                               : allowed.error().next);
+    }
+    return facilitator;
+}
+
+Result<void> read_facilitators(Config& config, const Tree& root, const Modules& modules,
+                               const std::string& base_dir) {
+    const Tree* list = root.find("facilitators");
+    if (list == nullptr) return {};
+    if (!list->is_list())
+        return list->wrong("facilitators is a list", "write facilitators = [\"https://...\"]");
+    for (const Tree& each : list->items()) {
+        X402_TRY(auto facilitator, read_facilitator(each, modules, base_dir));
+        const bool twice = std::any_of(
+            config.facilitators.begin(), config.facilitators.end(),
+            [&](const FacilitatorConfig& other) { return other.url == facilitator.url; });
+        if (twice) return each.wrong("this facilitator stands here twice", "remove one of them");
+        config.facilitators.push_back(std::move(facilitator));
+    }
+    return {};
+}
+
+Result<void> read_networks(Config& config, const Tree& root, const Modules& modules) {
+    const Tree* networks = root.find("networks");
+    if (networks == nullptr) {
+        if (config.facilitators.empty()) {
+            return root.wrong("no facilitator is named, and the one inside needs a network",
+                              "add facilitators = [\"https://...\"], or "
+                              "[networks.\"eip155:84532\"] with rpc and signers");
+        }
+        return {};
+    }
+    if (!networks->is_table())
+        return networks->wrong("networks is a table of tables", "write [networks.\"eip155:8453\"]");
+    for (const Tree::Member& member : networks->members()) {
+        const Tree* section = networks->find(member.key);
+        const auto network = modules.find_network(member.key);
+        if (!network) {
+            return section->wrong("unknown network \"" + member.key + "\"",
+                                  "write a CAIP-2 id such as \"eip155:8453\"");
+        }
+        config.networks.push_back(*network);
+    }
+    return {};
+}
+
+Result<std::string> read_origin(const Tree& root, const Config& config,
+                                std::vector<std::string>& warnings) {
+    const Tree* value = root.find("origin");
+    if (value == nullptr) {
+        warnings.push_back("origin is missing: offers will name http://" + config.listen +
+                           "; say origin = \"https://your.host\"");
+        return "http://" + config.listen;
+    }
+    X402_TRY(const std::string text, value->as_text());
+    const auto parts = net::split_url(text);
+    if (!parts || parts->target != "/") {
+        return value->wrong("\"" + text + "\" is no origin",
+                            "write scheme and host only, such as \"https://api.example.com\"");
+    }
+    if (parts->scheme == "http" && !net::is_loopback_host(parts->host)) {
+        warnings.push_back(
+            "origin is plain http: clients will be told to pay over a connection that is not "
+            "private");
+    }
+    return parts->origin();
+}
+
+Result<void> read_listeners(Config& config, const Tree& root) {
+    X402_TRY(const auto listen, root.opt_text("listen"));
+    if (listen) config.listen = *listen;
+    X402_TRY(const auto admin, root.opt_text("admin"));
+    if (admin) config.admin = *admin;
+    for (const auto& [key, text] :
+         {std::pair{"listen", config.listen}, std::pair{"admin", config.admin}}) {
+        const bool off = std::string_view(key) == "admin" && text == "off";
+        if (off || text.rfind(':') != std::string::npos) continue;
+        return root.find(key)->wrong("\"" + text + "\" is no address",
+                                     "write host:port, such as \"127.0.0.1:4021\"");
+    }
+    X402_TRY(const auto store, root.opt_text("store"));
+    if (store) config.store = *store;
+    if (!config.store.starts_with("sqlite:") && config.store != "memory:") {
+        return root.find("store")->wrong("this build has no store \"" + config.store + "\"",
+                                         "write store = \"sqlite:gateway.db\"");
+    }
+    X402_TRY(const auto threads, root.opt_integer("threads"));
+    if (threads && (*threads < 1 || *threads > kMostThreads)) {
+        return root.find("threads")->wrong("threads is from 1 to 256",
+                                           "leave it out to use every core");
+    }
+    config.threads = static_cast<std::size_t>(threads.value_or(0));
+    return {};
+}
+
+Result<void> read_cors(Config& config, const Tree& root) {
+    const Tree* cors = root.find("cors");
+    if (cors == nullptr) return {};
+    if (!cors->is_table())
+        return cors->wrong("cors is a table",
+                           "write cors = { origins = [\"https://app.example\"] }");
+    X402_TRY(config.cors_origins, cors->opt_texts("origins"));
+    if (config.cors_origins.empty())
+        return cors->wrong("cors names no origins", "write cors = { origins = [\"*\"] }");
+    for (const std::string& origin : config.cors_origins) {
+        if (origin == "*") continue;
+        const auto parts = net::split_url(origin);
+        if (!parts || parts->origin() != origin) {
+            return cors->wrong("\"" + origin + "\" is no origin",
+                               "write scheme and host only, or \"*\"");
+        }
+    }
+    return {};
+}
+
+Result<void> read_default(Config& config, const Tree& root) {
+    X402_TRY(const auto word, root.opt_text("default"));
+    if (!word) return {};
+    if (*word != "free") {
+        return root.find("default")->wrong("default can only be \"free\"",
+                                           "leave it out: then 404 for what is not routed");
+    }
+    if (config.upstream.empty()) {
+        return root.find("default")->wrong("nothing is named that free requests could go to",
+                                           "add upstream = \"http://127.0.0.1:3000\"");
+    }
+    config.open_by_default = true;
+    return {};
+}
+
+Result<void> refuse_shadowed(const Config& config) {
+    for (std::size_t later = 1; later < config.routes.size(); ++later) {
+        for (std::size_t earlier = 0; earlier < later; ++earlier) {
+            const RouteConfig& first = config.routes[earlier];
+            const RouteConfig& second = config.routes[later];
+            if (!covers(first.pattern, second.pattern)) continue;
+            return fail_field(Errc::invalid, "routes[" + std::to_string(later) + "].match",
+                              second.where + ".match: \"" + second.pattern.text +
+                                  "\" is never reached, because \"" + first.pattern.text +
+                                  "\" above it takes its requests",
+                              "put the more special route first");
+        }
+    }
+    return {};
+}
+
+Result<void> read_routes(Config& config, const Tree& root, const RouteDefaults& defaults) {
+    const Tree* routes = root.find("routes");
+    if (routes == nullptr || routes->items().empty()) {
+        return root.wrong("no routes",
+                          "add [[routes]] with match = \"GET /path\" and price = \"$0.01\"");
+    }
+    for (const Tree& section : routes->items()) {
+        X402_TRY(RouteConfig route, read_route(section, defaults));
+        if (config.pending_wait + route.upstream_timeout + kMargin >
+                std::chrono::seconds(route.max_timeout_seconds) &&
+            !route.free) {
+            const auto least =
+                std::chrono::ceil<std::chrono::seconds>(needed_time(route, config.pending_wait))
+                    .count();
+            return section.wrong("a payment of " + std::to_string(route.max_timeout_seconds) +
+                                     " s may expire before it is settled: upstream_timeout + "
+                                     "pending_wait + 10 s is " +
+                                     std::to_string(least) + " s",
+                                 "set max_timeout_seconds = " + std::to_string(least) +
+                                     " or more, or shorten the waits");
+        }
+        config.routes.push_back(std::move(route));
+    }
+    return refuse_shadowed(config);
+}
+
+}  // namespace
+
+Duration needed_time(const RouteConfig& route, Duration pending_wait) {
+    return route.upstream_timeout + pending_wait + kMargin;
+}
+
+Result<Config> read_config(const Tree& root, const Modules& modules, std::string base_dir) {
+    Config config;
+    X402_TRY_VOID(refuse_reserved(
+        root, {"prefer", "avoid", "siwx", "sessions", "payout", "authorizer", "tenants"}));
+    X402_TRY_VOID(read_listeners(config, root));
+    X402_TRY(config.origin, read_origin(root, config, config.warnings));
+    if (const Tree* upstream = root.find("upstream")) {
+        X402_TRY(config.upstream, read_upstream(*upstream));
+    }
+    X402_TRY_VOID(read_facilitators(config, root, modules, base_dir));
+    X402_TRY_VOID(read_networks(config, root, modules));
+    X402_TRY(const auto pending_wait, root.opt_duration_ms("pending_wait"));
+    if (pending_wait) config.pending_wait = Duration{*pending_wait};
+    X402_TRY_VOID(read_cors(config, root));
+    X402_TRY_VOID(read_default(config, root));
+    X402_TRY(config.assets, read_assets(root, modules));
+    const AssetShelf shelf(config.assets, modules);
+    const RouteDefaults defaults{modules, shelf, root.find("pay_to"), config};
+    X402_TRY_VOID(read_routes(config, root, defaults));
+    return config;
+}
+
+}  // namespace x402::server

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// When things break: the store at any operation, the upstream, the facilitator without an end, and
+// proof from the chain. Whatever breaks, one payment is settled once and its answer is had in the
+// end.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "x402/protocol/headers.hpp"
+#include "x402/server/test_world.hpp"
+
+namespace x402::server {
+namespace {
+
+using namespace testing;
+using store::GrantState;
+
+const std::string kPaid =
+    "[[routes]]\nmatch = \"GET /weather\"\nprice = \"$0.001\"\nnetworks = [\"toy:one\"]\n";
+
+WorldOptions with(const std::string& routes, const std::string& top = {}) {
+    return {routes, top, {}, {}, {}, {}, {}};
+}
+
+// A store that fails at one operation: before it is done, or after it was done.
+class FaultyStore final : public store::GrantStore {
+public:
+    struct Plan {
+        std::atomic<int> operation{0};
+        std::atomic<int> fail_at{0};  // 0: never
+        std::atomic<bool> after{false};
+        std::atomic<bool> always{false};
+    };
+
+    FaultyStore(std::unique_ptr<store::GrantStore> inner, std::shared_ptr<Plan> plan)
+        : inner_(std::move(inner)), plan_(std::move(plan)) {}
+    const store::Owner& owner() const noexcept override { return inner_->owner(); }
+    Task<Result<store::GrantClaim>> claim(store::GrantRecord grant) override {
+        const bool fails = strikes();
+        if (fails && !plan_->after) co_return fail(Errc::unavailable, "struck");
+        auto done = co_await inner_->claim(std::move(grant));
+        if (fails) co_return fail(Errc::unavailable, "struck");
+        co_return done;
+    }
+    Task<Result<bool>> move(PaymentKey key, GrantState from, store::GrantChange change,
+                            Instant at) override {
+        const bool fails = strikes();
+        if (fails && !plan_->after) co_return fail(Errc::unavailable, "struck");
+        auto done = co_await inner_->move(std::move(key), from, std::move(change), at);
+        if (fails) co_return fail(Errc::unavailable, "struck");
+        co_return done;
+    }
+    Task<Result<std::optional<store::GrantRecord>>> find(PaymentKey key) override {
+        if (strikes()) co_return fail(Errc::unavailable, "struck");
+        co_return co_await inner_->find(std::move(key));
+    }
+    Task<Result<std::optional<store::GrantRecord>>> find_open(std::string payer,
+                                                              Hash32 request) override {
+        if (strikes()) co_return fail(Errc::unavailable, "struck");
+        co_return co_await inner_->find_open(std::move(payer), request);
+    }
+    Task<Result<std::vector<store::GrantRecord>>> take_over(std::size_t limit) override {
+        co_return co_await inner_->take_over(limit);
+    }
+    Task<Result<std::size_t>> forget_answers(Instant now) override {
+        co_return co_await inner_->forget_answers(now);
+    }
+
+private:
+    bool strikes() { return ++plan_->operation == plan_->fail_at || plan_->always; }
+
+    std::unique_ptr<store::GrantStore> inner_;
+    std::shared_ptr<Plan> plan_;
+};
+
+WorldOptions with_faults(const std::string& routes,
+                         const std::shared_ptr<FaultyStore::Plan>& plan) {
+    WorldOptions options = with(routes);
+    options.wrap =
+        [plan](std::unique_ptr<store::GrantStore> inner) -> std::unique_ptr<store::GrantStore> {
+        return std::make_unique<FaultyStore>(std::move(inner), plan);
+    };
+    return options;
+}
+
+// As a facilitator of ours: one success a payment, repeated to the same key only.
+Settle settles_once(const std::shared_ptr<ScriptedFacilitator::Script>& script) {
+    auto first = std::make_shared<std::string>();
+    return [script, first](int call) {
+        const std::scoped_lock lock(script->mutex);
+        const std::string& key = script->keys.at(static_cast<std::size_t>(call - 1));
+        if (first->empty()) *first = key;
+        return key == *first ? settled_with("0x1") : not_settled("duplicate_settlement", "0x1");
+    };
+}
+
+TEST(GatewayFaults, AStoreThatFailsAnywhereCostsNobodyTheirMoney) {
+    for (const char* settle : {"after", "before"}) {
+        for (const bool after : {false, true}) {
+            for (int at = 1; at <= 8; ++at) {
+                SCOPED_TRACE(std::string(settle) + (after ? " after " : " before ") +
+                             std::to_string(at));
+                const auto plan = std::make_shared<FaultyStore::Plan>();
+                World world(with_faults(kPaid + "settle = \"" + settle + "\"\n", plan));
+                world.script->settle = settles_once(world.script);
+                const std::string payment = world.pay_for("/weather", "1");
+                plan->operation = 0;
+                plan->after = after;
+                plan->fail_at = at;
+                int served = 0;
+                for (int turn = 0; turn < 50 && served < 1; ++turn) {
+                    const auto answer = world.send({"/weather", "GET", {}, payment, {}});
+                    if (answer.status == 200) {
+                        ++served;
+                        EXPECT_EQ(answer.body, "sunny");
+                        EXPECT_TRUE(answer.headers.has("PAYMENT-RESPONSE"));
+                        EXPECT_GE(settles(world.script), 1) << "never served unpaid";
+                        continue;
+                    }
+                    EXPECT_TRUE(answer.status == 503 || answer.status == 409 ||
+                                answer.status == 502)
+                        << answer.status;
+                    EXPECT_FALSE(answer.headers.has("PAYMENT-REQUIRED"))
+                        << "no invitation to pay twice";
+                    std::this_thread::sleep_for(Duration{10});
+                }
+                EXPECT_EQ(served, 1);
+                EXPECT_TRUE(world.reaches("1", GrantState::delivered) ||
+                            world.grant("1")->state == GrantState::settled);
+                EXPECT_NE(world.metrics().find("x402_unpaid_served_total 0"), std::string::npos);
+            }
+        }
+    }
+}
+
+// attacks.md 2
+TEST(GatewayFaults, WithoutAStoreNothingIsGranted) {
+    const auto plan = std::make_shared<FaultyStore::Plan>();
+    World world(with_faults(kPaid, plan));
+    const std::string payment = world.pay_for("/weather", "1");
+    plan->always = true;
+    for (int turn = 0; turn < 3; ++turn) {
+        const auto closed = world.send({"/weather", "GET", {}, payment, {}});
+        EXPECT_EQ(closed.status, 503);
+        EXPECT_EQ(code_of(closed), "temporarily_unavailable");
+        EXPECT_TRUE(closed.headers.has("Retry-After"));
+    }
+    EXPECT_EQ(world.send({}).status, 402) << "unpaid requests need no store";
+    EXPECT_EQ(settles(world.script), 0);
+    EXPECT_EQ(world.upstream->calls, 0);
+}
+
+TEST(GatewayFaults, AnUpstreamThatDoesNotAnswerCostsNothing) {
+    World world(with(
+        kPaid +
+        "upstream_timeout = \"60ms\"\n[[routes]]\nmatch = \"GET /gone\"\nprice = \"$0.001\"\n" +
+        "networks = [\"toy:one\"]\nupstream = \"http://127.0.0.1:1\"\n"));
+    const auto gone = world.send({"/gone", "GET", {}, world.pay_for("/gone", "1"), {}});
+    EXPECT_EQ(gone.status, 502);
+    EXPECT_EQ(code_of(gone), "upstream_unreachable");
+    world.upstream->hold = std::make_shared<Latch>();
+    const std::string payment = world.pay_for("/weather", "2");
+    const auto slow = world.send({"/weather", "GET", {}, payment, {}});
+    EXPECT_EQ(slow.status, 504);
+    EXPECT_EQ(code_of(slow), "upstream_timeout");
+    world.upstream->hold->open();
+    EXPECT_EQ(settles(world.script), 0);
+    EXPECT_TRUE(world.reaches("1", GrantState::released));
+    EXPECT_TRUE(world.reaches("2", GrantState::released));
+    EXPECT_EQ(world.send({"/weather", "GET", {}, payment, {}}).status, 200)
+        << "the same payment works again";
+}
+
+TEST(GatewayFaults, PaidAndGoneUpstreamIsUndelivered) {
+    World world(
+        with("[[routes]]\nmatch = \"GET /gone\"\nprice = \"$0.001\"\nnetworks = [\"toy:one\"]\n"
+             "upstream = \"http://127.0.0.1:1\"\nsettle = \"before\"\n"));
+    const auto gone = world.send({"/gone", "GET", {}, world.pay_for("/gone", "1"), {}});
+    EXPECT_EQ(gone.status, 502);
+    EXPECT_EQ(code_of(gone), "delivery_failed");
+    EXPECT_TRUE(gone.headers.has("PAYMENT-RESPONSE"));
+    EXPECT_FALSE(gone.headers.has("PAYMENT-REQUIRED"));
+    EXPECT_EQ(world.grant("1")->state, GrantState::settled);
+}
+
+// A network that is asked what became of a payment.
+class TracingChain final : public Chain {
+public:
+    const ChainId& id() const noexcept override { return id_; }
+    Task<Result<void>> prove() override { co_return Result<void>{}; }
+    Network* network() noexcept override { return nullptr; }
+    std::vector<const FacilitatorScheme*> facilitator_schemes() const override { return {}; }
+    Task<Result<Trace>> trace(const Payment& payment) override {
+        const std::scoped_lock lock(mutex);
+        ++asked;
+        EXPECT_EQ(payment.requirements.pay_to, "toy1seller");
+        co_return answer;
+    }
+    Task<Result<U256>> balance(const std::string&, const AssetInfo&) override { co_return U256(0); }
+    Task<Result<AssetInfo>> asset(const std::string&) override {
+        co_return fail(Errc::unsupported);
+    }
+    std::vector<EndpointHealth> health() const override { return {}; }
+
+    std::mutex mutex;
+    Trace answer;
+    int asked = 0;
+
+private:
+    ChainId id_ = *ChainId::parse("toy:one");
+};
+
+TEST(GatewayFaults, TheChainEndsAnAmbiguity) {
+    struct Row {
+        const char* name;
+        TraceState state;
+        const char* sender;
+        int status;
+        GrantState grant;
+    };
+    static constexpr Row rows[] = {
+        {"sent by the facilitator", TraceState::done, "toy1fees", 200, GrantState::delivered},
+        {"sent by a stranger", TraceState::done, "toy1mallory", 409, GrantState::settling},
+        {"unused and over", TraceState::impossible, "", 402, GrantState::released},
+        {"still possible", TraceState::none, "", 409, GrantState::settling},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        TracingChain chain;
+        chain.answer.state = row.state;
+        chain.answer.sender = row.sender;
+        chain.answer.transaction = "0xchain";
+        chain.answer.at = from_unix_s(4'000'000'000);
+        WorldOptions options = with(kPaid, "pending_wait = \"150ms\"");
+        options.chains = {&chain};
+        World world(std::move(options));
+        world.script->settle = [](int) -> Result<SettleResponse> { return fail(Errc::bad_peer); };
+        const auto answer = world.send({"/weather", "GET", {}, world.pay_for("/weather", "1"), {}});
+        EXPECT_EQ(answer.status, row.status);
+        EXPECT_TRUE(world.reaches("1", row.grant));
+        const std::scoped_lock lock(chain.mutex);
+        EXPECT_GE(chain.asked, 1);
+        if (row.status == 200) {
+            const auto text = headers::decode_text(answer.headers.get("PAYMENT-RESPONSE"));
+            EXPECT_NE(text.value_or("").find("0xchain"), std::string::npos);
+        }
+    }
+}
+
+TEST(GatewayFaults, BodiesAreStreamedAndHashed) {
+    for (const char* settle : {"after", "before"}) {
+        SCOPED_TRACE(settle);
+        World world(with(std::string("[[routes]]\nmatch = \"POST /ask\"\nprice = "
+                                     "\"$0.001\"\nnetworks = [\"toy:one\"]\n") +
+                         "settle = \"" + settle + "\"\n"));
+        const json::Object required = world.offers_of("/ask", "POST");
+        const json::Object payload{{"payer", "toy1alice"},
+                                   {"nonce", "1"},
+                                   {"amount", "1000"},
+                                   {"validUntil", 4'000'000'000}};
+        const std::string payment = World::payment(required, payload);
+        std::string body(900'000, 'a');
+        EXPECT_EQ(world.send({"/ask", "POST", body, payment, {}}).status, 200);
+        EXPECT_EQ(world.upstream->last_body, body);
+        EXPECT_TRUE(world.reaches("1", GrantState::delivered));
+        EXPECT_EQ(world.send({"/ask", "POST", body, payment, {}}).status, 200);
+        body.back() = 'b';
+        EXPECT_EQ(code_of(world.send({"/ask", "POST", body, payment, {}})), "payment_already_used");
+        EXPECT_EQ(world.upstream->calls, 1);
+    }
+}
+
+TEST(GatewayFaults, HeadIsPricedAsGet) {
+    World world(with(kPaid));
+    EXPECT_EQ(world.send({"/weather", "HEAD", {}, {}, {}}).status, 402);
+    const auto paid = world.send({"/weather", "HEAD", {}, world.pay_for("/weather", "1"), {}});
+    EXPECT_EQ(paid.status, 200);
+    EXPECT_EQ(paid.body, "");
+    EXPECT_EQ(paid.headers.get("Content-Length"), "5");
+    EXPECT_EQ(world.upstream->last.method, "HEAD");
+    EXPECT_EQ(settles(world.script), 1);
+}
+
+}  // namespace
+}  // namespace x402::server

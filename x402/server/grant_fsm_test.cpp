@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every reply in every memory, every combination of repeat facts.
+#include "x402/server/grant_fsm.hpp"
+
+#include <gtest/gtest.h>
+
+namespace x402::server {
+namespace {
+
+using store::GrantState;
+
+PaymentRequirements terms() {
+    PaymentRequirements out;
+    out.scheme = "exact";
+    out.network = *ChainId::parse("toy:one");
+    out.amount = U256(1000);
+    return out;
+}
+
+SettleResponse success() {
+    SettleResponse out;
+    out.success = true;
+    out.transaction = "0x1";
+    out.network = terms().network;
+    return out;
+}
+
+SettleResponse refusal(const char* reason, const char* transaction = "") {
+    SettleResponse out;
+    out.error_reason = reason;
+    out.transaction = transaction;
+    out.network = terms().network;
+    return out;
+}
+
+// attacks.md 9 and 10
+TEST(ReadReply, Table) {
+    struct Row {
+        const char* name;
+        Result<SettleResponse> answer;
+        SettleReply reply;
+    };
+    SettleResponse elsewhere = success();
+    elsewhere.network = *ChainId::parse("toy:two");
+    SettleResponse less = success();
+    less.amount = U256(999);
+    SettleResponse nothing = success();
+    nothing.transaction.clear();
+    nothing.amount = U256(0);
+    SettleResponse equal = success();
+    equal.amount = U256(1000);
+    SettleResponse no_transaction = success();
+    no_transaction.transaction.clear();
+    const Row rows[] = {
+        {"success", success(), SettleReply::settled},
+        {"success with the amount", equal, SettleReply::settled},
+        {"success on another network", elsewhere, SettleReply::no_judgement},
+        {"success of less", less, SettleReply::no_judgement},
+        {"success of nothing", nothing, SettleReply::no_judgement},
+        {"success without a transaction", no_transaction, SettleReply::pending},
+        {"failed", refusal("invalid_exact_evm_signature"), SettleReply::failed},
+        {"unknown code", refusal("something_new"), SettleReply::failed},
+        {"duplicate", refusal("duplicate_settlement", "0x2"), SettleReply::duplicate},
+        {"pending", refusal("settlement_pending", "0x2"), SettleReply::pending},
+        {"unreachable", fail(Errc::unreachable), SettleReply::unreached},
+        {"unauthorized", fail(Errc::unauthorized), SettleReply::turned_away},
+        {"invalid", fail(Errc::invalid), SettleReply::turned_away},
+        {"too large", fail(Errc::too_large), SettleReply::turned_away},
+        {"timeout", fail(Errc::timeout), SettleReply::no_judgement},
+        {"interrupted", fail(Errc::interrupted), SettleReply::no_judgement},
+        {"unavailable", fail(Errc::unavailable), SettleReply::no_judgement},
+        {"garbled", fail(Errc::bad_peer), SettleReply::no_judgement},
+        {"cancelled", fail(Errc::cancelled), SettleReply::no_judgement},
+        {"internal", fail(Errc::internal), SettleReply::no_judgement},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        EXPECT_EQ(read_reply(row.answer, terms()), row.reply);
+    }
+}
+
+constexpr SettleReply kReplies[] = {SettleReply::settled,     SettleReply::failed,
+                                    SettleReply::duplicate,   SettleReply::pending,
+                                    SettleReply::unreached,   SettleReply::turned_away,
+                                    SettleReply::no_judgement};
+
+TEST(Judge, OnceBegunNoNegativeAnswerMeansFailed) {
+    for (const SettleReply first : {SettleReply::pending, SettleReply::no_judgement}) {
+        for (const SettleReply second : kReplies) {
+            for (const SettleReply third : kReplies) {
+                SettleMemory memory;
+                EXPECT_EQ(judge(memory, first), SettleVerdict::again);
+                judge(memory, second);
+                const SettleVerdict verdict = judge(memory, third);
+                EXPECT_TRUE(memory.begun);
+                EXPECT_NE(verdict, SettleVerdict::failed);
+                EXPECT_NE(verdict, SettleVerdict::duplicate);
+                EXPECT_NE(verdict, SettleVerdict::give_back);
+                EXPECT_EQ(verdict == SettleVerdict::settled, third == SettleReply::settled);
+            }
+        }
+    }
+}
+
+TEST(Judge, FirstAnswerIsBelieved) {
+    struct Row {
+        SettleReply reply;
+        SettleVerdict verdict;
+    };
+    static constexpr Row rows[] = {
+        {SettleReply::settled, SettleVerdict::settled},
+        {SettleReply::failed, SettleVerdict::failed},
+        {SettleReply::duplicate, SettleVerdict::duplicate},
+        {SettleReply::pending, SettleVerdict::again},
+        {SettleReply::unreached, SettleVerdict::again},
+        {SettleReply::turned_away, SettleVerdict::give_back},
+        {SettleReply::no_judgement, SettleVerdict::again},
+    };
+    for (const Row& row : rows) {
+        SettleMemory memory;
+        EXPECT_EQ(judge(memory, row.reply), row.verdict);
+    }
+}
+
+TEST(Judge, NobodyReachedIsGivenBackAfterThreeTries) {
+    SettleMemory memory;
+    EXPECT_EQ(judge(memory, SettleReply::unreached), SettleVerdict::again);
+    EXPECT_EQ(judge(memory, SettleReply::unreached), SettleVerdict::again);
+    EXPECT_EQ(judge(memory, SettleReply::unreached), SettleVerdict::give_back);
+    EXPECT_FALSE(memory.begun);
+}
+
+store::GrantRecord grant() {
+    store::GrantRecord out;
+    out.key = PaymentKey("toy~1");
+    out.payer = "0xAbC";
+    out.created = from_unix_s(1000);
+    return out;
+}
+
+TEST(ProofOfStatus, Table) {
+    struct Row {
+        const char* name;
+        Outcome outcome;
+        const char* key;
+        const char* payer;
+        std::int64_t at;
+        bool duplicate;
+        Proof proof;
+    };
+    static constexpr Row rows[] = {
+        {"settled after the intent", Outcome::settled, "toy~1", "0xabc", 1001, false,
+         Proof::settled},
+        {"settled for another caller", Outcome::settled, "toy~1", "0xabc", 1001, true,
+         Proof::foreign},
+        {"settled before the intent", Outcome::settled, "toy~1", "0xabc", 900, false,
+         Proof::foreign},
+        {"of another payer", Outcome::settled, "toy~1", "0xabd", 1001, false, Proof::none},
+        {"of another key", Outcome::settled, "toy~2", "0xabc", 1001, false, Proof::none},
+        {"failed after the intent", Outcome::failed, "toy~1", "0xabc", 1001, false, Proof::unused},
+        {"failed before the intent", Outcome::failed, "toy~1", "0xabc", 900, false, Proof::none},
+        {"unknown", Outcome::unknown, "toy~1", "0xabc", 1001, false, Proof::none},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        SettlementStatus status;
+        status.key = PaymentKey(row.key);
+        status.outcome = row.outcome;
+        status.payer = row.payer;
+        status.updated_at = from_unix_s(row.at);
+        EXPECT_EQ(proof_of(status, grant(), row.duplicate), row.proof);
+    }
+}
+
+TEST(ProofOfTrace, Table) {
+    struct Row {
+        const char* name;
+        TraceState state;
+        const char* sender;
+        std::int64_t at;
+        Proof proof;
+    };
+    static constexpr Row rows[] = {
+        {"by the facilitator's signer", TraceState::done, "0xF00", 1001, Proof::settled},
+        {"by a stranger", TraceState::done, "0xbad", 1001, Proof::none},
+        {"before the intent", TraceState::done, "0xf00", 900, Proof::none},
+        {"no longer possible", TraceState::impossible, "", 0, Proof::unused},
+        {"still possible", TraceState::none, "", 0, Proof::none},
+        {"unknown", TraceState::unknown, "", 0, Proof::none},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        Trace trace;
+        trace.state = row.state;
+        trace.sender = row.sender;
+        trace.at = from_unix_s(row.at);
+        EXPECT_EQ(proof_of(trace, grant(), {"0xf00"}), row.proof);
+    }
+}
+
+template <class Check>
+void for_all_facts(Check check) {
+    for (const GrantState state : {GrantState::claimed, GrantState::settling, GrantState::settled,
+                                   GrantState::delivered, GrantState::released}) {
+        for (unsigned bits = 0; bits < 32; ++bits) {
+            for (const std::optional<bool> body :
+                 {std::optional<bool>{}, std::optional<bool>{false}, std::optional<bool>{true}}) {
+                check(RepeatFacts{state, (bits & 1) != 0, (bits & 2) != 0, body, (bits & 4) != 0,
+                                  (bits & 8) != 0, (bits & 16) != 0});
+            }
+        }
+    }
+}
+
+TEST(DecideRepeat, NothingIsGivenWithoutQuoteRequestAndBody) {
+    for_all_facts([](const RepeatFacts& facts) {
+        const Repeat repeat = decide_repeat(facts);
+        const bool gives = repeat == Repeat::stored_answer || repeat == Repeat::run_again ||
+                           repeat == Repeat::await_settlement || repeat == Repeat::undeliverable;
+        const bool entitled =
+            facts.same_quote && facts.same_request && facts.same_body == std::optional<bool>(true);
+        if (gives) {
+            EXPECT_TRUE(entitled);
+        }
+        if (facts.state != GrantState::released && (!facts.same_quote || !facts.same_request)) {
+            EXPECT_EQ(repeat, Repeat::already_used);
+        }
+    });
+}
+
+TEST(DecideRepeat, OnlyAReleasedPaymentStartsAnew) {
+    for_all_facts([](const RepeatFacts& facts) {
+        EXPECT_EQ(decide_repeat(facts) == Repeat::anew, facts.state == GrantState::released);
+    });
+}
+
+TEST(DecideRepeat, RunsAreForPaidAndUndeliveredOnly) {
+    for_all_facts([](const RepeatFacts& facts) {
+        if (decide_repeat(facts) != Repeat::run_again) return;
+        EXPECT_EQ(facts.state, GrantState::settled);
+        EXPECT_TRUE(facts.may_run);
+        EXPECT_FALSE(facts.attended);
+        EXPECT_FALSE(facts.answer_kept);
+    });
+}
+
+TEST(DecideRepeat, Table) {
+    struct Row {
+        const char* name;
+        RepeatFacts facts;
+        Repeat repeat;
+    };
+    static constexpr Row rows[] = {
+        {"claimed", {GrantState::claimed, true, true, {}, true, false, false}, Repeat::in_progress},
+        {"settling attended",
+         {GrantState::settling, true, true, true, true, false, false},
+         Repeat::in_progress},
+        {"settling alone",
+         {GrantState::settling, true, true, true, false, false, false},
+         Repeat::await_settlement},
+        {"settling unread",
+         {GrantState::settling, true, true, {}, false, false, false},
+         Repeat::read_body},
+        {"settled kept",
+         {GrantState::settled, true, true, true, false, true, false},
+         Repeat::stored_answer},
+        {"settled lost",
+         {GrantState::settled, true, true, true, false, false, true},
+         Repeat::run_again},
+        {"settled running",
+         {GrantState::settled, true, true, true, true, false, true},
+         Repeat::in_progress},
+        {"settled run out",
+         {GrantState::settled, true, true, true, false, false, false},
+         Repeat::undeliverable},
+        {"delivered kept",
+         {GrantState::delivered, true, true, true, false, true, false},
+         Repeat::stored_answer},
+        {"delivered gone",
+         {GrantState::delivered, true, true, true, false, false, true},
+         Repeat::already_used},
+        {"other body",
+         {GrantState::settled, true, true, false, false, true, true},
+         Repeat::already_used},
+        {"other request",
+         {GrantState::settled, true, false, true, false, true, true},
+         Repeat::already_used},
+        {"other quote",
+         {GrantState::settled, false, true, true, false, true, true},
+         Repeat::already_used},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        EXPECT_EQ(decide_repeat(row.facts), row.repeat);
+    }
+}
+
+}  // namespace
+}  // namespace x402::server

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who works on which payment in this process right now: at most one request holds the seat of a
+// key, and a settlement that outlived its request can be joined by the next. The store says what is
+// true; this table only keeps two requests of one process out of each other's way. Any thread.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "x402/protocol/types.hpp"
+
+namespace x402::server {
+
+class Settlement;
+
+class LiveGrants {
+public:
+    // Held by the request that works on the key; given up when it dies. Empty when another holds
+    // it.
+    class Seat {
+    public:
+        Seat() = default;
+        Seat(LiveGrants* table, PaymentKey key) : table_(table), key_(std::move(key)) {}
+        Seat(Seat&& other) noexcept
+            : table_(std::exchange(other.table_, nullptr)), key_(std::move(other.key_)) {}
+        Seat& operator=(Seat&& other) noexcept;
+        ~Seat() { leave(); }
+        explicit operator bool() const noexcept { return table_ != nullptr; }
+        void leave() noexcept;
+
+    private:
+        LiveGrants* table_ = nullptr;
+        PaymentKey key_;
+    };
+
+    Seat sit(const PaymentKey& key);
+    bool attended(const PaymentKey& key) const;
+
+    // The running settlement of a key; the one that was there first wins.
+    std::shared_ptr<Settlement> settlement(const PaymentKey& key) const;
+    std::shared_ptr<Settlement> put(const PaymentKey& key, std::shared_ptr<Settlement> fresh);
+    void drop(const PaymentKey& key);
+    std::size_t settlements() const;
+
+private:
+    void stand_up(const PaymentKey& key) noexcept;
+
+    struct Entry {
+        bool attended = false;
+        std::shared_ptr<Settlement>
+            settlement;  // shared: its coroutine and every request that waits for it
+    };
+    mutable std::mutex mutex_;
+    std::unordered_map<PaymentKey, Entry> entries_;
+};
+
+}  // namespace x402::server

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request with a payment, from its header to its last byte: the actions of paywall_fsm.hpp,
+// each reporting the event that came of it. Lives as long as the request, on one core.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "x402/server/grant_fsm.hpp"
+#include "x402/server/paywall.hpp"
+#include "x402/server/paywall_fsm.hpp"
+#include "x402/server/settlement.hpp"
+
+namespace x402::server {
+
+class PaidCall {
+public:
+    PaidCall(Visit& visit, const Route& route);
+    Task<void> run();
+
+private:
+    Task<PaywallEvent> act(PaywallAction action);
+    Task<void> end(PaywallAction action);
+
+    // paid_call.cpp: up to the claim
+    PaywallEvent read_payment();
+    PaywallEvent take_payload(PaymentPayload payload);
+    Task<PaywallEvent> look_up();
+    Task<bool> release_orphan();
+    PaywallEvent check();
+    std::optional<Refusal> judge_here(std::size_t offer) const;
+    bool is_for_another_route() const;
+    Task<PaywallEvent> verify();
+    Task<PaywallEvent> look_back();
+    Task<PaywallEvent> claim();
+    store::GrantRecord new_record();
+
+    // paid_run.cpp: upstream, settlement, delivery
+    Task<PaywallEvent> run_and_hold();
+    Task<PaywallEvent> run_and_stream();
+    Task<PaywallEvent> settle();
+    PaywallEvent read_settlement(const SettlementView& view);
+    Task<PaywallEvent> deliver();
+    Task<void> release();
+    Task<void> pass_unpaid();
+    Task<void> refuse_now(std::optional<std::int64_t> retry_after_s);
+    Task<void> challenge();
+    Task<void> tell_pending();
+    Task<void> note_delivered();
+    Task<void> note_undelivered();
+    Task<bool> move(store::GrantState from, store::GrantChange change);
+    void set_settlement(net::Headers& headers) const;
+    std::unexpected<RunFault> no_pool(const Error& error);
+    net::RequestHead forwarded() const;
+    void refuse_run(RunFault fault);
+
+    // repeat.cpp: a payment that has a record, or whose payer left one unfinished
+    Task<void> answer_record();
+    Task<std::optional<Repeat>> next_repeat();
+    Task<PaywallEvent> join();
+    Task<bool> await_record();
+    Task<bool> take_record(PaymentKey key);
+    Task<void> deliver_stored();
+    Task<void> run_again();
+    void take_response();
+    bool answer_kept() const;
+    bool may_run() const;
+
+    Instant now() const { return desk_.env.clock.now(); }
+    Refusal& say(Reason reason, Difference difference = {});
+    void refuse_peer(std::string_view code, Reason otherwise);
+    std::string url() const { return visit_.site->config->origin + visit_.path.text; }
+
+    Visit& visit_;
+    const Route& route_;
+    const RouteConfig& config_;
+    Desk& desk_;
+    SettleMoment moment_;
+    PaywallState state_ = PaywallState::arrived;
+    RequestBody body_;
+    Hash32 request_hash_{};
+
+    PaymentPayload payload_;
+    std::optional<PaymentFacts> facts_;
+    std::string quote_;
+    std::size_t offer_ = 0;
+    FacilitatorRequest request_;
+    std::optional<store::GrantRecord> record_;
+    std::optional<store::GrantRecord> earlier_;
+    LiveGrants::Seat seat_;
+    std::optional<HeldAnswer> held_;
+    std::optional<std::string> copy_;  // of a streamed answer
+    std::optional<net::ResponseHead> copied_head_;
+    std::optional<SettleResponse> settlement_;
+    std::optional<Refusal> refusal_;
+    std::optional<std::int64_t> retry_after_s_;
+};
+
+}  // namespace x402::server

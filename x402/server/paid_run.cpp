@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// A paid request from its claim on: the upstream, the settlement, the answer. See paid_call.hpp.
+#include <array>
+
+#include "x402/base/check.hpp"
+#include "x402/base/log.hpp"
+#include "x402/protocol/headers.hpp"
+#include "x402/server/answers.hpp"
+#include "x402/server/paid_call.hpp"
+#include "x402/transports/http/payment_http.hpp"
+
+namespace x402::server {
+namespace {
+
+using Event = PaywallEvent;
+using store::GrantChange;
+using store::GrantState;
+
+constexpr std::int64_t kRetrySoon = 2;
+constexpr int kReleaseTries = 5;
+
+std::string metric_reason(std::string_view code) {
+    return find_reason(code) ? std::string(code) : "other";
+}
+
+}  // namespace
+
+net::RequestHead PaidCall::forwarded() const {
+    const Site& site = *visit_.site;
+    const ForwardFacts facts{visit_.exchange.peer(), site.origin_host, site.origin_scheme};
+    return upstream_request(visit_.exchange.request(), visit_.path, facts);
+}
+
+void PaidCall::refuse_run(RunFault fault) {
+    switch (fault) {
+        case RunFault::timed_out:
+            say(Reason::upstream_timeout);
+            break;
+        case RunFault::too_large:
+            say(Reason::answer_too_large,
+                {"max_held", std::to_string(config_.max_held) + " bytes at most", {}});
+            break;
+        case RunFault::unreachable:
+        case RunFault::broken:
+            say(Reason::upstream_unreachable);
+            break;
+        case RunFault::client_left:
+            say(Reason::malformed_request);
+            break;
+    }
+    if (refusal_->retryable) retry_after_s_ = kRetrySoon;
+}
+
+std::unexpected<RunFault> PaidCall::no_pool(const Error& error) {
+    log::error("no_upstream", {{"route", config_.pattern.text}, {"detail", to_string(error)}});
+    return std::unexpected(RunFault::unreachable);
+}
+
+Task<Event> PaidCall::run_and_hold() {
+    const net::RequestHead head = forwarded();
+    auto pool = co_await visit_.upstreams.pool(config_.upstream, config_.upstream_timeout);
+    std::expected<HeldAnswer, RunFault> held = std::unexpected(RunFault::unreachable);
+    if (pool) {
+        const Run run{**pool, head, body_};
+        held = co_await hold_answer(run, config_.max_held);
+    } else {
+        held = no_pool(pool.error());
+    }
+    if (!held) {
+        refuse_run(held.error());
+        co_return Event::no_answer;
+    }
+    held_ = std::move(*held);
+    clean_upstream_answer(held_->head);
+    co_return config_.timing.pays(held_->head.status) ? Event::worth_paying : Event::not_worth;
+}
+
+Task<Event> PaidCall::settle() {
+    SettlementStart start{*record_, request_, body_.hash(), std::nullopt, config_.replay};
+    if (held_ && config_.replay > Duration::zero()) {
+        start.answer = store::StoredAnswer{write_answer_head(held_->head), held_->body,
+                                           now() + config_.replay};
+    }
+    const net::Executor here = co_await net::this_executor();
+    const auto settlement = settle_grant(visit_.desk, std::move(start), here);
+    const SettlementView view = co_await settlement->wait(visit_.site->config->pending_wait);
+    co_return read_settlement(view);
+}
+
+Event PaidCall::read_settlement(const SettlementView& view) {
+    settlement_ = view.response;
+    switch (view.end) {
+        case SettlementEnd::settled:
+            record_->state = GrantState::settled;
+            return Event::settled;
+        case SettlementEnd::running:
+        case SettlementEnd::stopped:
+            record_->state = GrantState::settling;
+            return Event::unknown;
+        case SettlementEnd::not_begun:
+            record_->state = GrantState::released;
+            say(Reason::facilitator_unavailable);
+            retry_after_s_ = kRetrySoon;
+            return Event::not_begun;
+        case SettlementEnd::failed:
+        case SettlementEnd::duplicate:
+            break;
+    }
+    record_->state = GrantState::released;
+    if (held_) {
+        desk_.metrics.count("x402_loss_total", {{"route", config_.pattern.text}});
+        desk_.losses.note(record_->payer, config_.pattern.text, now());
+    }
+    const bool duplicate = view.end == SettlementEnd::duplicate;
+    // Proof ended it, so the last words of the facilitator may still be "pending".
+    if (settlement_ && outcome_of(*settlement_) != Outcome::failed) {
+        settlement_->success = false;
+        settlement_->error_reason = std::string(to_string(Reason::invalid_transaction_state));
+        settlement_->error_message.clear();
+    }
+    refuse_peer(settlement_ ? settlement_->error_reason : "", Reason::unexpected_settle_error);
+    if (duplicate)
+        say(Reason::duplicate_settlement, {{}, {}, settlement_ ? settlement_->transaction : ""});
+    if (!duplicate) refusal_->http_status = 402;
+    return duplicate ? Event::duplicate : Event::failed;
+}
+
+void PaidCall::set_settlement(net::Headers& headers) const {
+    if (!settlement_) return;
+    const auto set =
+        transports::set_settlement(headers, *settlement_, kVersion2, desk_.modules.names());
+    X402_CHECK(set.has_value());
+}
+
+Task<Event> PaidCall::deliver() {
+    X402_CHECK(is_paid(moment_, state_) && held_ && settlement_);
+    net::Response response{held_->head, std::move(held_->body)};
+    mark_paid(response.head.headers);
+    set_settlement(response.head.headers);
+    add_cors(response.head.headers, visit_.origin(), visit_.site->config->cors_origins);
+    if (visit_.exchange.request().method == "HEAD") {
+        const auto started = co_await visit_.exchange.start(response.head, held_->length);
+        if (!started) co_return Event::cut;
+        const auto finished = co_await visit_.exchange.finish();
+        co_return finished ? Event::left : Event::cut;
+    }
+    const auto sent = co_await visit_.exchange.respond(response);
+    co_return sent ? Event::left : Event::cut;
+}
+
+Task<Event> PaidCall::run_and_stream() {
+    X402_CHECK(settlement_.has_value());
+    say(Reason::delivery_failed);
+    GrantChange change{GrantState::settled, {}, {}, {}, record_->runs + 1, {}, {}};
+    const bool counted = co_await move(GrantState::settled, std::move(change));
+    if (!counted) co_return Event::no_answer;
+    ++record_->runs;
+    const net::RequestHead head = forwarded();
+    auto pool = co_await visit_.upstreams.pool(config_.upstream, config_.upstream_timeout);
+    if (!pool) co_return Event::no_answer;
+    const Run run{**pool, head, body_};
+    auto opened = co_await open_run(run);
+    if (!opened) co_return Event::no_answer;
+    clean_upstream_answer(opened->head);
+    const bool delivers = config_.timing.delivers(opened->head.status);
+    copied_head_ = opened->head;
+    mark_paid(opened->head.headers);
+    set_settlement(opened->head.headers);
+    add_cors(opened->head.headers, visit_.origin(), visit_.site->config->cors_origins);
+    const std::size_t copy_most =
+        delivers && config_.replay > Duration::zero() ? config_.max_held : 0;
+    Streamed streamed =
+        co_await stream_answer(visit_.exchange, *opened->exchange, opened->head, copy_most);
+    if (!streamed.left || !delivers) co_return Event::cut;
+    copy_ = std::move(streamed.copy);
+    co_return Event::left;
+}
+
+Task<bool> PaidCall::move(GrantState from, GrantChange change) {
+    auto moved = co_await desk_.store.move(record_->key, from, std::move(change), now());
+    if (moved && *moved) co_return true;
+    log::error("grant_not_written",
+               {{"key", record_->key.value()},
+                {"detail", moved ? "it was changed by somebody else" : to_string(moved.error())}});
+    co_return false;
+}
+
+// Nothing was settled: the same payment works again.
+Task<void> PaidCall::release() {
+    if (!record_ || record_->state != GrantState::claimed) co_return;
+    for (int turn = 0; turn < kReleaseTries; ++turn) {
+        GrantChange change{GrantState::released, {}, {}, {}, {}, {}, {}};
+        const bool released = co_await move(GrantState::claimed, std::move(change));
+        if (released) co_return;
+        const std::uint64_t seen = desk_.stopping.count();
+        co_await desk_.stopping.wait(seen, desk_.pauses.store_retry);
+    }
+}
+
+Task<void> PaidCall::pass_unpaid() {
+    net::Response response{std::move(held_->head), std::move(held_->body)};
+    // Only what the route's own rule calls not worth paying comes here.
+    if (config_.timing.pays(response.head.status)) desk_.metrics.count("x402_unpaid_served_total");
+    mark_unpaid(response.head.headers);
+    const auto sent = co_await send_response(visit_, std::move(response));
+    if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
+}
+
+Task<void> PaidCall::refuse_now(std::optional<std::int64_t> retry_after_s) {
+    X402_CHECK(refusal_.has_value());
+    log::info("payment_refused",
+              {{"route", config_.pattern.text}, {"code", metric_reason(refusal_->code)}});
+    desk_.metrics.count("x402_refused_total", {{"route", config_.pattern.text},
+                                               {"reason", metric_reason(refusal_->code)}});
+    net::Response response = refusal_response(*refusal_, retry_after_s);
+    set_settlement(response.head.headers);
+    const auto sent = co_await send_response(visit_, std::move(response));
+    if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
+}
+
+// 402 with fresh offers, and why the payment that came did not do.
+Task<void> PaidCall::challenge() {
+    if (route_.offers.empty()) {
+        say(Reason::facilitator_unavailable);
+        co_return co_await refuse_now(kRetrySoon);
+    }
+    X402_CHECK(refusal_.has_value());
+    const std::string reason = metric_reason(refusal_->code);
+    desk_.metrics.count("x402_402_total", {{"route", config_.pattern.text}, {"reason", reason}});
+    log::info("payment_refused", {{"route", config_.pattern.text}, {"code", reason}});
+    const Instant expires = now() + std::chrono::seconds(config_.max_timeout_seconds);
+    const std::string quote = desk_.quotes.make(route_.scope, expires, desk_.env.random);
+    PaymentRequired required = required_for(route_, quote, url());
+    transports::explain(required, *refusal_);
+    auto header = transports::required_header(required);
+    if (!header) {
+        // The explanation is worth less than the offers.
+        required.unknown.erase("refusal");
+        header = transports::required_header(required);
+    }
+    net::Response response;
+    response.head.status = refusal_->http_status == 412 ? 412 : 402;
+    response.head.headers.add("Content-Type", "application/json");
+    if (header)
+        response.head.headers.add(std::string(headers::kPaymentRequired), std::move(*header));
+    mark_unpaid(response.head.headers);
+    set_settlement(response.head.headers);
+    response.body = config_.body_mirror ? transports::required_body(required) : "{}";
+    const auto sent = co_await send_response(visit_, std::move(response));
+    if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
+}
+
+// No offers here: a new signature would be a second payment.
+Task<void> PaidCall::tell_pending() {
+    SettleResponse pending = settlement_.value_or(SettleResponse{});
+    pending.success = false;
+    pending.error_reason = std::string(to_string(Reason::settlement_pending));
+    pending.error_message.clear();
+    if (pending.network.empty()) pending.network = record_->network;
+    if (pending.payer.empty()) pending.payer = record_->payer;
+    settlement_ = std::move(pending);
+    say(Reason::settlement_pending, {{}, {}, settlement_->transaction});
+    co_await refuse_now(kRetrySoon);
+}
+
+Task<void> PaidCall::note_delivered() {
+    GrantChange change{GrantState::delivered, body_.hash(), {}, {}, {}, {}, {}};
+    if (copy_ && copied_head_) {
+        change.answer = store::StoredAnswer{write_answer_head(*copied_head_), std::move(*copy_),
+                                            now() + config_.replay};
+    }
+    desk_.metrics.count("x402_delivered_total", {{"route", config_.pattern.text}});
+    co_await move(GrantState::settled, std::move(change));
+}
+
+// The record stays settled, so that the same payment gets what was paid for.
+Task<void> PaidCall::note_undelivered() {
+    if (body_.hash() && record_->body != body_.hash()) {
+        GrantChange change{GrantState::settled, body_.hash(), {}, {}, {}, {}, {}};
+        co_await move(GrantState::settled, std::move(change));
+    }
+    log::warn("paid_undelivered", {{"key", record_->key.value()}, {"route", config_.pattern.text}});
+    desk_.metrics.count("x402_paid_undelivered_total", {{"route", config_.pattern.text}});
+    if (visit_.exchange.answered()) co_return;
+    say(Reason::delivery_failed);
+    co_await refuse_now(kRetrySoon);
+}
+
+}  // namespace x402::server

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The short ways through the gateway: unpaid, free, refused. See paywall.hpp.
+#include "x402/server/paywall.hpp"
+
+#include "x402/base/log.hpp"
+#include "x402/protocol/headers.hpp"
+#include "x402/server/answers.hpp"
+#include "x402/server/paid_call.hpp"
+
+namespace x402::server {
+namespace {
+
+constexpr std::int64_t kRetrySoon = 2;
+
+Refusal refusal_of(RunFault fault) {
+    switch (fault) {
+        case RunFault::timed_out:
+            return refuse(Reason::upstream_timeout);
+        case RunFault::too_large:
+            return refuse(Reason::answer_too_large);
+        case RunFault::client_left:
+            return refuse(Reason::malformed_request);
+        case RunFault::unreachable:
+        case RunFault::broken:
+            break;
+    }
+    return refuse(Reason::upstream_unreachable);
+}
+
+}  // namespace
+
+Task<Result<void>> send_response(Visit& visit, net::Response response) {
+    add_cors(response.head.headers, visit.origin(), visit.site->config->cors_origins);
+    co_return co_await visit.exchange.respond(response);
+}
+
+Task<Result<void>> send_refusal(Visit& visit, Refusal refusal,
+                                std::optional<std::int64_t> retry_after_s) {
+    net::Response response = refusal_response(refusal, retry_after_s);
+    co_return co_await send_response(visit, std::move(response));
+}
+
+Task<void> serve_paid(Visit& visit, const Route& route) {
+    PaidCall call(visit, route);
+    co_await call.run();
+}
+
+Task<void> serve_challenge(Visit& visit, const Route& route) {
+    if (route.offers.empty()) {
+        Refusal refusal = refuse(Reason::facilitator_unavailable);
+        const std::optional<std::int64_t> retry_after_s = kRetrySoon;
+        const auto told = co_await send_refusal(visit, std::move(refusal), retry_after_s);
+        if (!told) log::debug("answer_not_sent", {{"detail", told.error().detail}});
+        co_return;
+    }
+    Desk& desk = *visit.desk;
+    const Instant expires =
+        desk.env.clock.now() + std::chrono::seconds(route.config->max_timeout_seconds);
+    const std::string quote = desk.quotes.make(route.scope, expires, desk.env.random);
+    const std::string url =
+        route.url_varies ? visit.site->config->origin + visit.path.text : std::string{};
+    ChallengeText text = route.challenge.fill(quote, url);
+    net::Response response;
+    response.head.status = 402;
+    // A path longer than any client would take the header of: the body alone carries the offers.
+    if (text.header.size() <= limits::kRequiredHeaderBytes) {
+        response.head.headers.add(std::string(headers::kPaymentRequired), std::move(text.header));
+    }
+    response.head.headers.add("Content-Type", "application/json");
+    response.head.headers.add("Cache-Control", "no-store");
+    response.head.headers.add("Vary", std::string(kVary));
+    response.body = route.config->body_mirror ? std::move(text.body) : std::string("{}");
+    route.challenged->fetch_add(1, std::memory_order_relaxed);
+    const auto sent = co_await send_response(visit, std::move(response));
+    if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
+}
+
+Task<void> serve_free(Visit& visit, std::string upstream, Duration answer_timeout) {
+    const Site& site = *visit.site;
+    const ForwardFacts facts{visit.exchange.peer(), site.origin_host, site.origin_scheme};
+    const net::RequestHead head = upstream_request(visit.exchange.request(), visit.path, facts);
+    auto pool = co_await visit.upstreams.pool(upstream, answer_timeout);
+    std::expected<Opened, RunFault> opened = std::unexpected(RunFault::unreachable);
+    RequestBody body(visit.exchange);
+    if (pool) {
+        const Run run{**pool, head, body};
+        opened = co_await open_run(run);
+    }
+    if (!opened) {
+        Refusal refusal = refusal_of(opened.error());
+        const std::optional<std::int64_t> no_hint;
+        const auto told = co_await send_refusal(visit, std::move(refusal), no_hint);
+        if (!told) log::debug("answer_not_sent", {{"detail", told.error().detail}});
+        co_return;
+    }
+    clean_upstream_answer(opened->head);
+    add_cors(opened->head.headers, visit.origin(), site.config->cors_origins);
+    co_await stream_answer(visit.exchange, *opened->exchange, opened->head, 0);
+}
+
+}  // namespace x402::server

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The courier of a paid route: does what the tables of paywall_fsm.hpp and grant_fsm.hpp say. One
+// Call a request, on the core that accepted it. What may outlive the request, the settlement, runs
+// by itself.
+#pragma once
+
+#include <memory>
+
+#include "x402/net/http_server.hpp"
+#include "x402/server/desk.hpp"
+#include "x402/server/path.hpp"
+#include "x402/server/proxy.hpp"
+#include "x402/server/site.hpp"
+
+namespace x402::server {
+
+// One request inside the gateway.
+struct Visit {
+    net::Exchange& exchange;
+    std::shared_ptr<Desk> desk;
+    std::shared_ptr<const Site> site;
+    Upstreams& upstreams;
+    Path path;
+
+    std::string_view origin() const { return exchange.request().headers.get("Origin"); }
+};
+
+// Serves one request of a paid route that carries a payment header, or whose route cannot be sold
+// now.
+Task<void> serve_paid(Visit& visit, const Route& route);
+// The 402 of an unpaid request: no store, no facilitator, one write.
+Task<void> serve_challenge(Visit& visit, const Route& route);
+// A route that costs nothing: proxied, streaming both ways.
+Task<void> serve_free(Visit& visit, std::string upstream, Duration answer_timeout);
+
+// Sends a refusal of the gateway itself, with the rules for browsers added.
+Task<Result<void>> send_refusal(Visit& visit, Refusal refusal,
+                                std::optional<std::int64_t> retry_after_s);
+Task<Result<void>> send_response(Visit& visit, net::Response response);
+
+}  // namespace x402::server

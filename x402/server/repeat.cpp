@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// A payment that has a record, and a new payment whose payer left an earlier one for the same
+// request unfinished. What may be told is decided in grant_fsm.hpp. See paid_call.hpp.
+#include "x402/base/log.hpp"
+#include "x402/protocol/codec.hpp"
+#include "x402/server/answers.hpp"
+#include "x402/server/paid_call.hpp"
+
+namespace x402::server {
+namespace {
+
+using Event = PaywallEvent;
+using store::GrantState;
+
+constexpr std::int64_t kRetrySoon = 2;
+
+}  // namespace
+
+bool PaidCall::answer_kept() const {
+    return record_->answer && record_->answer->until > now();
+}
+
+bool PaidCall::may_run() const {
+    return record_->runs < config_.timing.most_runs() && now() <= record_->updated + config_.replay;
+}
+
+// What to do with the record; nothing when the client was answered or has left.
+Task<std::optional<Repeat>> PaidCall::next_repeat() {
+    for (;;) {
+        RepeatFacts facts;
+        facts.state = record_->state;
+        facts.same_quote = record_->quote != Hash32{} && record_->quote == quote_hash(quote_);
+        facts.same_request = record_->request == request_hash_;
+        if (body_.whole())
+            facts.same_body = record_->body.has_value() && record_->body == body_.hash();
+        facts.attended = !seat_ && desk_.live.attended(record_->key);
+        facts.answer_kept = answer_kept();
+        facts.may_run = may_run();
+        const Repeat repeat = decide_repeat(facts);
+        if (repeat != Repeat::read_body) co_return repeat;
+        const auto read = co_await body_.read_whole(config_.max_body);
+        if (read) continue;
+        say(body_.client_left() ? Reason::malformed_request : Reason::payload_too_large);
+        co_await refuse_now(std::nullopt);
+        co_return std::nullopt;
+    }
+}
+
+Task<void> PaidCall::answer_record() {
+    // Without a record another request of this moment holds the seat and is about to write it.
+    if (!record_) {
+        say(Reason::payment_in_progress);
+        co_return co_await refuse_now(kRetrySoon);
+    }
+    const auto repeat = co_await next_repeat();
+    if (!repeat) co_return;
+    switch (*repeat) {
+        case Repeat::already_used:
+            say(Reason::payment_already_used);
+            co_return co_await refuse_now(std::nullopt);
+        case Repeat::stored_answer:
+            co_return co_await deliver_stored();
+        case Repeat::undeliverable:
+            take_response();
+            say(Reason::delivery_failed).next =
+                "Ask the operator with the transaction of PAYMENT-RESPONSE.";
+            co_return co_await refuse_now(std::nullopt);
+        case Repeat::await_settlement:
+        case Repeat::run_again: {
+            // Another request may have been faster: the record is read again under the seat.
+            const bool mine = co_await take_record(record_->key);
+            if (!mine) break;
+            const bool settled = co_await await_record();
+            if (!settled) co_return;
+            if (answer_kept()) co_return co_await deliver_stored();
+            if (record_->state == GrantState::settled && may_run()) co_return co_await run_again();
+            break;
+        }
+        case Repeat::anew:
+        case Repeat::in_progress:
+        case Repeat::read_body:
+            break;
+    }
+    say(Reason::payment_in_progress);
+    co_await refuse_now(kRetrySoon);
+}
+
+// The seat of the record and what is true of it now. False when another has the seat or nothing is
+// left to do.
+Task<bool> PaidCall::take_record(PaymentKey key) {
+    seat_ = desk_.live.sit(key);
+    if (!seat_) co_return false;
+    auto found = co_await desk_.store.find(key);
+    if (!found || !*found) co_return false;
+    record_ = std::move(**found);
+    co_return record_->state == GrantState::settling || record_->state == GrantState::settled ||
+        record_->state == GrantState::delivered;
+}
+
+void PaidCall::take_response() {
+    auto response = read_settle_response(record_->response);
+    if (response) settlement_ = std::move(*response);
+}
+
+// Waits until the record is settled. False when it is not: then the client was told, unless it came
+// to nothing for a payment that only joined it.
+Task<bool> PaidCall::await_record() {
+    if (record_->state != GrantState::settling) {
+        take_response();
+        co_return true;
+    }
+    auto start = start_from_record(*record_, desk_.modules, config_.replay);
+    if (!start) {
+        log::error("grant_unreadable",
+                   {{"key", record_->key.value()}, {"detail", to_string(start.error())}});
+        say(Reason::unexpected_settle_error);
+        if (!earlier_) co_await refuse_now(std::nullopt);
+        co_return false;
+    }
+    const net::Executor here = co_await net::this_executor();
+    const auto settlement = settle_grant(visit_.desk, std::move(*start), here);
+    const SettlementView view = co_await settlement->wait(visit_.site->config->pending_wait);
+    const Event event = read_settlement(view);
+    if (event == Event::settled) {
+        // The settlement may have kept the answer longer than the record we read.
+        auto found = co_await desk_.store.find(record_->key);
+        if (found && *found) record_ = std::move(**found);
+        co_return true;
+    }
+    if (event == Event::unknown) {
+        co_await tell_pending();
+    } else if (!earlier_) {
+        if (event == Event::failed) {
+            co_await challenge();
+        } else {
+            co_await refuse_now(retry_after_s_);
+        }
+    }
+    co_return false;
+}
+
+Task<void> PaidCall::deliver_stored() {
+    if (!settlement_) take_response();
+    auto head = read_answer_head(record_->answer->head);
+    if (!head || !settlement_) {
+        log::error("kept_answer_unreadable", {{"key", record_->key.value()}});
+        say(Reason::delivery_failed);
+        co_return co_await refuse_now(std::nullopt);
+    }
+    net::Response response{std::move(*head), record_->answer->body};
+    mark_paid(response.head.headers);
+    set_settlement(response.head.headers);
+    const auto sent = co_await send_response(visit_, std::move(response));
+    desk_.metrics.count("x402_redelivered_total", {{"route", config_.pattern.text}});
+    if (!sent || record_->state != GrantState::settled) co_return;
+    store::GrantChange change{GrantState::delivered, {}, {}, {}, {}, {}, {}};
+    co_await move(GrantState::settled, std::move(change));
+}
+
+Task<void> PaidCall::run_again() {
+    if (!settlement_) take_response();
+    if (!settlement_) {
+        say(Reason::delivery_failed);
+        co_return co_await refuse_now(std::nullopt);
+    }
+    const Event event = co_await run_and_stream();
+    if (event == Event::left) {
+        co_await note_delivered();
+    } else {
+        co_await note_undelivered();
+    }
+}
+
+Task<Event> PaidCall::join() {
+    const PaymentKey key = earlier_->key;
+    const bool mine = co_await take_record(key);
+    bool answered = false;
+    if (mine && record_->state != GrantState::delivered) {
+        const bool settled = co_await await_record();
+        if (settled && answer_kept()) {
+            co_await deliver_stored();
+            answered = true;
+        } else if (settled && may_run()) {
+            co_await run_again();
+            answered = true;
+        } else if (!settled) {
+            answered = visit_.exchange.answered();
+        }
+    }
+    if (answered) co_return Event::joined;
+    // The earlier one came to nothing, or somebody else has it: this payment goes its own way.
+    record_.reset();
+    settlement_.reset();
+    refusal_.reset();
+    earlier_.reset();
+    seat_.leave();
+    co_return Event::not_joined;
+}
+
+}  // namespace x402::server

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// The courier of a settlement. See settlement.hpp.
+#include "x402/server/settlement.hpp"
+
+#include <algorithm>
+
+#include "x402/base/log.hpp"
+#include "x402/protocol/codec.hpp"
+#include "x402/protocol/version.hpp"
+
+namespace x402::server {
+namespace {
+
+using store::GrantChange;
+using store::GrantState;
+
+// Before this many calls an ambiguity is left to the facilitator; after it, proof is asked for on
+// every turn.
+constexpr std::uint32_t kTurnsBeforeProof = 3;
+
+std::string short_detail(const Result<SettleResponse>& answer) {
+    return answer ? answer->error_reason : to_string(answer.error());
+}
+
+}  // namespace
+
+SettlementView Settlement::view() const {
+    const std::scoped_lock lock(mutex_);
+    return view_;
+}
+
+Task<SettlementView> Settlement::wait(Duration limit) {
+    const Duration until = desk_.env.clock.steady() + limit;
+    for (;;) {
+        const std::uint64_t seen = bell_.count();
+        SettlementView now = view();
+        const Duration left = until - desk_.env.clock.steady();
+        if (now.end != SettlementEnd::running || left <= Duration::zero()) co_return now;
+        co_await bell_.wait(seen, left);
+    }
+}
+
+void Settlement::publish(SettlementEnd end, std::optional<SettleResponse> response) {
+    {
+        const std::scoped_lock lock(mutex_);
+        view_.end = end;
+        if (response) view_.response = std::move(response);
+    }
+    bell_.ring();
+}
+
+void Settlement::count(std::string_view outcome) {
+    desk_.metrics.count("x402_settle_outcome_total", {{"outcome", std::string(outcome)}});
+}
+
+// False when the record is no longer ours to change.
+Task<bool> Settlement::write(GrantState from, GrantChange change) {
+    for (;;) {
+        auto moved =
+            co_await desk_.store.move(start_.record.key, from, change, desk_.env.clock.now());
+        if (moved) co_return *moved;
+        log::error("grant_not_written",
+                   {{"key", start_.record.key.value()}, {"detail", to_string(moved.error())}});
+        // What is true must be written before it is told; nobody is told meanwhile.
+        if (!moved.error().retryable || desk_.jobs.closed()) co_return false;
+        const std::uint64_t seen = desk_.stopping.count();
+        co_await desk_.stopping.wait(seen, desk_.pauses.store_retry);
+    }
+}
+
+// The intent is durable before the first call. False: nothing was and nothing will be sent.
+Task<bool> Settlement::write_intent() {
+    if (start_.record.state == GrantState::settling) {
+        memory_.begun = true;
+        co_return true;
+    }
+    GrantChange change{GrantState::settling, start_.body, {}, {}, {}, start_.answer, {}};
+    auto moved = co_await desk_.store.move(start_.record.key, GrantState::claimed,
+                                           std::move(change), desk_.env.clock.now());
+    if (moved && *moved) {
+        start_.record.state = GrantState::settling;
+        co_return true;
+    }
+    log::error("settlement_not_begun",
+               {{"key", start_.record.key.value()},
+                {"detail", moved ? "the grant is not ours" : to_string(moved.error())}});
+    GrantChange back{GrantState::released, {}, {}, {}, {}, {}, {}};
+    const auto released = co_await desk_.store.move(start_.record.key, GrantState::claimed,
+                                                    std::move(back), desk_.env.clock.now());
+    if (!released) log::error("grant_not_released", {{"key", start_.record.key.value()}});
+    co_return false;
+}
+
+Task<bool> Settlement::end_settled(SettleResponse response) {
+    GrantChange change{GrantState::settled,
+                       {},
+                       json::dump(x402::write(response)),
+                       response.transaction,
+                       {},
+                       {},
+                       {}};
+    // The answer is kept from now on, however long the settlement took.
+    if (start_.answer) {
+        start_.answer->until = desk_.env.clock.now() + start_.replay;
+        change.answer = start_.answer;
+    }
+    const bool written = co_await write(GrantState::settling, std::move(change));
+    if (!written) {
+        publish(SettlementEnd::stopped, std::move(response));
+        co_return true;
+    }
+    count("settled");
+    const double amount = std::stod(start_.record.amount.to_decimal());  // a metric, no money
+    desk_.metrics.count("x402_revenue_atomic_total",
+                        {{"asset", start_.record.asset}, {"route", start_.record.route}}, amount);
+    log::info("payment_settled", {{"key", start_.record.key.value()},
+                                  {"route", start_.record.route},
+                                  {"transaction", response.transaction}});
+    publish(SettlementEnd::settled, std::move(response));
+    co_return true;
+}
+
+Task<bool> Settlement::end_released(SettlementEnd end) {
+    GrantChange change{GrantState::released, {}, {}, {}, {}, {}, {}};
+    const bool written = co_await write(GrantState::settling, std::move(change));
+    count(end == SettlementEnd::duplicate ? "duplicate" : "failed");
+    log::warn("payment_not_settled",
+              {{"key", start_.record.key.value()}, {"route", start_.record.route}});
+    publish(written ? end : SettlementEnd::stopped, std::nullopt);
+    co_return true;
+}
+
+SettleResponse Settlement::response_from_proof() const {
+    SettleResponse response;
+    response.success = true;
+    response.payer = start_.record.payer;
+    response.transaction = proven_transaction_;
+    response.network = start_.record.network;
+    response.amount = start_.record.amount;
+    return response;
+}
+
+Task<Proof> Settlement::prove(bool told_duplicate) {
+    if (FacilitatorApi* api = desk_.facilitators.named(start_.record.facilitator)) {
+        const auto status = co_await api->settlement(start_.record.key, Duration::zero());
+        if (status && *status) {
+            const Proof proof = proof_of(**status, start_.record, told_duplicate);
+            if (!(*status)->transactions.empty())
+                proven_transaction_ = (*status)->transactions.back();
+            if (proof != Proof::none) co_return proof;
+        }
+    }
+    Chain* chain = desk_.chain(start_.record.network);
+    if (chain == nullptr) co_return Proof::none;
+    const Payment payment{start_.request.payload, start_.request.requirements};
+    const auto trace = co_await chain->trace(payment);
+    if (!trace) co_return Proof::none;
+    const auto signers =
+        desk_.facilitators.signers(start_.record.facilitator, start_.record.network);
+    const Proof proof = proof_of(*trace, start_.record, signers);
+    if (proof == Proof::settled) proven_transaction_ = trace->transaction;
+    co_return proof;
+}
+
+Task<bool> Settlement::turn() {
+    ++turns_;
+    FacilitatorApi* api = desk_.facilitators.named(start_.record.facilitator);
+    Result<SettleResponse> answer =
+        fail(Errc::interrupted, "this facilitator is no longer configured");
+    if (api != nullptr) {
+        const SettleContext context{start_.record.idempotency_key, {}};
+        answer = co_await api->settle(start_.request, context);
+    }
+    const SettleReply reply = read_reply(answer, start_.request.requirements);
+    const SettleVerdict verdict = judge(memory_, reply);
+    if (answer) publish(SettlementEnd::running, *answer);
+    switch (verdict) {
+        case SettleVerdict::settled:
+            co_return co_await end_settled(*answer);
+        case SettleVerdict::failed:
+            co_return co_await end_released(SettlementEnd::failed);
+        case SettleVerdict::duplicate:
+            co_return co_await end_released(SettlementEnd::duplicate);
+        case SettleVerdict::give_back:
+            co_return co_await end_released(SettlementEnd::not_begun);
+        case SettleVerdict::again:
+        case SettleVerdict::prove:
+            break;
+    }
+    log::warn("settlement_unknown",
+              {{"key", start_.record.key.value()}, {"detail", short_detail(answer)}});
+    if (verdict == SettleVerdict::again && turns_ < kTurnsBeforeProof) co_return false;
+    const Proof proof = co_await prove(reply == SettleReply::duplicate);
+    if (proof == Proof::settled) co_return co_await end_settled(response_from_proof());
+    if (proof == Proof::unused) co_return co_await end_released(SettlementEnd::failed);
+    if (proof == Proof::foreign) co_return co_await end_released(SettlementEnd::duplicate);
+    co_return false;
+}
+
+Task<void> run_settlement(std::shared_ptr<Settlement> settlement) {
+    Settlement& self = *settlement;
+    Desk& desk = self.desk_;
+    const Gate::Pass pass = desk.jobs.enter();
+    const bool begun = co_await self.write_intent();
+    if (!begun) self.publish(SettlementEnd::not_begun, std::nullopt);
+    Duration pause = desk.pauses.settle_first;
+    bool unknown = false;
+    bool ended = !begun;
+    while (!ended) {
+        const std::uint64_t seen = desk.stopping.count();
+        ended = co_await self.turn();
+        if (ended) break;
+        if (!unknown && self.memory_.begun) desk.metrics.add("x402_pending_settlements", 1);
+        unknown = unknown || self.memory_.begun;
+        if (desk.jobs.closed()) {
+            self.publish(SettlementEnd::stopped, std::nullopt);
+            break;
+        }
+        co_await desk.stopping.wait(seen, pause);
+        pause = std::min(2 * pause, desk.pauses.settle_most);
+    }
+    if (unknown) desk.metrics.add("x402_pending_settlements", -1);
+    desk.live.drop(self.start_.record.key);
+}
+
+std::shared_ptr<Settlement> settle_grant(const std::shared_ptr<Desk>& desk, SettlementStart start,
+                                         const net::Executor& executor) {
+    const PaymentKey key = start.record.key;
+    auto fresh = std::make_shared<Settlement>(desk, std::move(start));
+    auto settlement = desk->live.put(key, fresh);
+    if (settlement == fresh) net::spawn_on(executor, [fresh] { return run_settlement(fresh); });
+    return settlement;
+}
+
+Result<SettlementStart> start_from_record(store::GrantRecord record, const Modules& modules,
+                                          Duration replay) {
+    SettlementStart start;
+    X402_TRY(start.request, read_facilitator_request(record.settle_request, modules.names()));
+    start.answer = record.answer;
+    start.replay = replay;
+    start.record = std::move(record);
+    return start;
+}
+
+}  // namespace x402::server
