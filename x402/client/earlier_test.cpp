@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+// Several runs on one journal: crashes between any two steps, leases, budgets that processes share,
+// parallel requests.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "x402/base/sync.hpp"
+#include "x402/client/testing/test_world.hpp"
+#include "x402/net/runtime.hpp"
+#include "x402/store/open.hpp"
+
+namespace x402::client {
+namespace {
+
+using namespace testing;
+using std::chrono::seconds;
+using store::JournalState;
+
+// Passes everything on until its process "dies" before the n-th write; then nothing is written any
+// more.
+class DyingJournal final : public store::PaymentJournal {
+public:
+    DyingJournal(store::PaymentJournal& under, int writes) : under_(under), left_(writes) {}
+    Task<Result<std::int64_t>> begin(store::NewEntry entry, store::Lease lease,
+                                     Instant now) override {
+        if (dead()) co_return fail(Errc::unavailable);
+        co_return co_await under_.begin(std::move(entry), std::move(lease), now);
+    }
+    Task<Result<std::optional<store::JournalEntry>>> take_unfinished(Hash32 hash,
+                                                                     store::Lease lease,
+                                                                     Instant now) override {
+        co_return co_await under_.take_unfinished(hash, std::move(lease), now);
+    }
+    Task<Result<void>> change(std::int64_t id, store::JournalChange change, std::string owner,
+                              Instant now) override {
+        if (dead()) co_return fail(Errc::unavailable);
+        co_return co_await under_.change(id, std::move(change), std::move(owner), now);
+    }
+    Task<Result<void>> renew(std::int64_t, store::Lease, Instant) override {
+        co_return Result<void>{};
+    }
+    Task<Result<void>> release(std::int64_t id, std::string owner) override {
+        if (dead()) co_return fail(Errc::unavailable);
+        co_return co_await under_.release(id, std::move(owner));
+    }
+    Task<Result<std::vector<store::JournalEntry>>> history(std::size_t limit) override {
+        co_return co_await under_.history(limit);
+    }
+    Task<Result<U256>> spent(std::string group, Instant since) override {
+        co_return co_await under_.spent(std::move(group), since);
+    }
+
+private:
+    bool dead() { return left_-- <= 0; }
+    store::PaymentJournal& under_;
+    int left_;
+};
+
+class Earlier : public ::testing::Test, public TestWorld {
+protected:
+    // A run whose payment was sent and never judged.
+    void lose_one() {
+        serve([](std::size_t) -> Answer { return fail(Errc::interrupted); });
+        ASSERT_EQ(fetch().outcome, PayOutcome::unknown);
+        transport.payments.clear();
+    }
+};
+
+TEST_F(Earlier, Row11TheNextRunSendsTheSamePaymentAgain) {
+    lose_one();
+    const std::string header = history().at(0).header;
+    serve([](std::size_t) { return paid_answer("at last"); });
+    const PayResult result = fetch();
+    EXPECT_EQ(result.outcome, PayOutcome::settled);
+    EXPECT_EQ(result.body, "at last");
+    ASSERT_TRUE(result.accepted);
+    EXPECT_EQ(transport.payments, std::vector<std::string>{header});
+    EXPECT_EQ(signatures(), 1);
+    EXPECT_EQ(history().size(), 1u);
+    EXPECT_EQ(history()[0].state, JournalState::settled);
+}
+
+TEST_F(Earlier, A402ToAResendMakesNoNewSignature) {
+    lose_one();
+    serve([](std::size_t) -> Answer { return answer402(); });
+    const PayResult result = fetch();
+    EXPECT_EQ(result.outcome, PayOutcome::unknown);
+    EXPECT_EQ(exit_code(result), 3);
+    EXPECT_EQ(signatures(), 1);
+}
+
+TEST_F(Earlier, ACrashBetweenAnyTwoWrites) {
+    // begin, sent, settled, release: after which of them the first process dies.
+    struct Row {
+        const char* name;
+        int writes;
+        int first_sends;
+        int signatures;
+    };
+    const Row rows[] = {
+        {"before it was recorded", 0, 0, 2},
+        {"recorded, not sent", 1, 0, 1},
+        {"sent, its end not written", 2, 1, 1},
+        {"finished, not released", 3, 1, 2},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        TestWorld world;
+        world.serve([](std::size_t) { return paid_answer(); });
+        DyingJournal dying(*world.journal, row.writes);
+        (void)fetch_blocking(*world.client(dying), Request{.url = std::string(kUrl)});
+        EXPECT_EQ(world.transport.payments.size(), static_cast<std::size_t>(row.first_sends));
+        const auto before = world.history();
+        const PayResult result = world.fetch();
+        EXPECT_EQ(result.outcome, PayOutcome::settled);
+        EXPECT_EQ(world.signatures(), row.signatures);
+        if (row.signatures == 1) {
+            EXPECT_EQ(world.transport.payments.back(), before.at(0).header);
+            EXPECT_GE(world.clock.slept(),
+                      seconds(10) - seconds(8));  // the dead one's lease ran out first
+        }
+    }
+}
+
+TEST_F(Earlier, AfterExpiryTheChainDecides) {
+    struct Row {
+        const char* name;
+        std::optional<TraceState> told;
+        PayOutcome outcome;
+        int exit;
+        int signatures;
+        JournalState first;
+    };
+    const Row rows[] = {
+        {"taken", TraceState::done, PayOutcome::settled, 1, 1, JournalState::settled},
+        {"unused for ever: pay anew", TraceState::impossible, PayOutcome::settled, 0, 2,
+         JournalState::failed},
+        {"not final yet", TraceState::none, PayOutcome::unknown, 3, 1, JournalState::unknown},
+        {"no answer", TraceState::unknown, PayOutcome::unknown, 3, 1, JournalState::unknown},
+        {"no network to ask", std::nullopt, PayOutcome::unknown, 3, 1, JournalState::unknown},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        TestWorld world;
+        world.serve([](std::size_t) -> Answer { return fail(Errc::timeout); });
+        ASSERT_EQ(world.fetch().outcome, PayOutcome::unknown);
+        world.clock.advance(seconds(100));
+        world.transport.payments.clear();
+        world.with_chain = row.told.has_value();
+        if (row.told) world.toy_chain.told = Trace{*row.told, "0xcc", "t-sender", {}, 9};
+        world.serve([](std::size_t) { return paid_answer(); });
+        const PayResult result = world.fetch();
+        EXPECT_EQ(result.outcome, row.outcome);
+        EXPECT_EQ(exit_code(result), row.exit);
+        EXPECT_EQ(world.signatures(), row.signatures);
+        EXPECT_EQ(world.transport.payments.size(), static_cast<std::size_t>(row.signatures - 1));
+        const auto entries = world.history();
+        EXPECT_EQ(entries.back().state, row.first);
+        if (row.told == TraceState::done) {
+            EXPECT_EQ(result.transaction, "0xcc");
+        }
+        if (row.exit == 3) {
+            EXPECT_EQ(result.error->code, "earlier_unknown");
+        }
+    }
+}
+
+TEST_F(Earlier, ADeniedPaymentIsSentAgainAndAfterExpiryPaidAnew) {
+    serve([](std::size_t) -> Answer {
+        return with_settlement(answer402(), false, "insufficient_funds");
+    });
+    const PayResult denied = fetch();
+    EXPECT_EQ(denied.outcome, PayOutcome::failed);
+    EXPECT_EQ(denied.error->code, "insufficient_funds");
+    serve([](std::size_t) { return paid_answer(); });  // funded meanwhile
+    EXPECT_EQ(fetch().outcome, PayOutcome::settled);
+    EXPECT_EQ(signatures(), 1);
+
+    serve([](std::size_t) -> Answer { return answer402(); });
+    EXPECT_EQ(fetch().outcome, PayOutcome::failed);
+    clock.advance(seconds(100));
+    serve([](std::size_t) { return paid_answer(); });
+    EXPECT_EQ(fetch().outcome,
+              PayOutcome::settled);  // nobody could be asked, yet the server had said no
+    EXPECT_EQ(signatures(), 3);
+    const auto entries = history();
+    EXPECT_EQ(entries.at(1).state, JournalState::unknown);  // still counted as spent
+    EXPECT_FALSE(entries.at(1).response.empty());
+}
+
+TEST_F(Earlier, NewIsRefusedWhileTheEarlierOneIsUsable) {
+    lose_one();
+    serve([](std::size_t) { return paid_answer(); });
+    const PayResult refused = fetch(Request{.url = std::string(kUrl), .new_payment = true});
+    EXPECT_EQ(refused.outcome, PayOutcome::refused);
+    EXPECT_EQ(refused.error->code, "earlier_usable");
+    EXPECT_EQ(exit_code(refused), 4);
+    EXPECT_TRUE(transport.payments.empty());
+
+    clock.advance(seconds(100));
+    const PayResult anew = fetch(Request{.url = std::string(kUrl), .new_payment = true});
+    EXPECT_EQ(anew.outcome, PayOutcome::settled);
+    EXPECT_EQ(signatures(), 2);
+    ASSERT_FALSE(anew.notices.empty());
+    EXPECT_NE(anew.notices.back().find("may have been taken"), std::string::npos);
+    EXPECT_EQ(history().at(1).state, JournalState::unknown);
+}
+
+TEST_F(Earlier, AFinishedPaymentIsNeverReused) {
+    serve([](std::size_t) { return paid_answer(); });
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(fetch().outcome, PayOutcome::settled);
+    EXPECT_EQ(signatures(), 3);
+    EXPECT_EQ(history().size(), 3u);
+}
+
+TEST_F(Earlier, AnotherRequestHasNothingToDoWithIt) {
+    lose_one();
+    serve([](std::size_t) { return paid_answer(); });
+    EXPECT_EQ(fetch("https://api.example.com/other").outcome, PayOutcome::settled);
+    EXPECT_EQ(fetch(Request{.method = "POST", .url = std::string(kUrl), .body = "x"}).outcome,
+              PayOutcome::settled);
+    EXPECT_EQ(signatures(), 3);
+}
+
+Task<void> hold(store::PaymentJournal& journal, Hash32 hash, Instant now, Duration length) {
+    const store::Lease lease{"somebody else", length};
+    (void)co_await journal.take_unfinished(hash, lease, now);
+}
+
+TEST_F(Earlier, AnotherProcessThatHoldsTheRecordIsWaitedFor) {
+    lose_one();
+    const Hash32 hash = history().at(0).fingerprint;
+    serve([](std::size_t) { return paid_answer(); });
+    net::run_blocking([&] { return hold(*journal, hash, clock.now(), seconds(600)); });
+    const PayResult blocked = fetch();
+    EXPECT_EQ(blocked.outcome, PayOutcome::refused);
+    EXPECT_EQ(blocked.error->code, "payment_in_progress");
+    EXPECT_EQ(signatures(), 1);
+    EXPECT_TRUE(transport.payments.empty());
+    clock.advance(seconds(600));
+    EXPECT_NE(fetch().outcome, PayOutcome::refused);
+}
+
+TEST_F(Earlier, BudgetsHoldAcrossRunsAndCountWhatMayYetBeTaken) {
+    policy.budgets = {*read_budget("$0.0025", "test")};
+    serve([](std::size_t) { return paid_answer(); });
+    EXPECT_EQ(fetch("https://api.example.com/1").outcome, PayOutcome::settled);
+    serve([](std::size_t) -> Answer { return answer402(); });
+    EXPECT_EQ(fetch("https://api.example.com/2").outcome,
+              PayOutcome::failed);  // denied, and still takeable
+    serve([](std::size_t) { return paid_answer(); });
+    const PayResult result = fetch("https://api.example.com/3");
+    EXPECT_EQ(result.outcome, PayOutcome::refused);
+    EXPECT_EQ(result.error->code, "over_budget");
+    EXPECT_EQ(exit_code(result), 4);
+    EXPECT_EQ(transport.payments.size(), 2u);
+}
+
+TEST_F(Earlier, ARollingBudgetForgets) {
+    policy.budgets = {*read_budget("$0.0015/hour", "ignored")};
+    serve([](std::size_t) { return paid_answer(); });
+    EXPECT_EQ(fetch("https://api.example.com/1").outcome, PayOutcome::settled);
+    policy.group = "another command";
+    EXPECT_EQ(fetch("https://api.example.com/2").outcome, PayOutcome::refused);
+    clock.advance(std::chrono::minutes(61));
+    EXPECT_EQ(fetch("https://api.example.com/3").outcome, PayOutcome::settled);
+}
+
+TEST_F(Earlier, TwoProcessesOneBudget) {
+    const auto folder =
+        std::filesystem::temp_directory_path() / ("x402-client-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder);
+    const std::string path = (folder / "journal.db").string();
+    std::atomic<int> settled{0};
+    std::atomic<int> refused{0};
+    const auto process = [&](int index) {
+        TestWorld world;
+        world.random = make_test_random(static_cast<std::uint64_t>(index) + 100);
+        world.policy.budgets = {*read_budget("$0.005", "test")};
+        world.serve([](std::size_t) { return paid_answer(); });
+        const auto shared = store::open_journal(path, Env{world.clock, *world.random});
+        ASSERT_TRUE(shared) << shared.error().detail;
+        for (int i = 0; i < 5; ++i) {
+            const std::string url =
+                "https://api.example.com/" + std::to_string(index) + "/" + std::to_string(i);
+            const PayResult result = fetch_blocking(*world.client(**shared), Request{.url = url});
+            if (result.outcome == PayOutcome::settled) ++settled;
+            if (result.outcome == PayOutcome::refused) ++refused;
+        }
+    };
+    std::thread one(process, 1);
+    std::thread other(process, 2);
+    one.join();
+    other.join();
+    EXPECT_EQ(settled, 5);
+    EXPECT_EQ(refused, 5);
+    std::filesystem::remove_all(folder);
+}
+
+struct Crowd {
+    Client& client;
+    std::size_t running = 0;
+    std::vector<PayResult> results;
+    Bell bell;
+};
+
+Task<void> one_of(Crowd& crowd) {
+    Request request{.url = std::string(kUrl)};
+    PayResult result = co_await crowd.client.fetch(std::move(request));
+    crowd.results.push_back(std::move(result));
+    --crowd.running;
+    crowd.bell.ring();
+}
+
+Task<void> all_of(Crowd& crowd, std::size_t count) {
+    const auto executor = co_await net::this_executor();
+    crowd.running = count;
+    for (std::size_t i = 0; i < count; ++i)
+        net::spawn_on(executor, [&crowd] { return one_of(crowd); });
+    while (crowd.running > 0) {
+        const std::uint64_t seen = crowd.bell.count();
+        co_await crowd.bell.wait(seen, seconds(5));
+    }
+}
+
+TEST_F(Earlier, ParallelRequestsEachPayOnceAndFinishWhatWasLeft) {
+    lose_one();
+    const std::string left = history().at(0).header;
+    serve([](std::size_t) { return paid_answer(); });
+    const auto shared = client();
+    Crowd crowd{*shared, 0, {}, {}};
+    net::run_blocking([&] { return all_of(crowd, 10); });
+    ASSERT_EQ(crowd.results.size(), 10u);
+    for (const PayResult& result : crowd.results) EXPECT_EQ(result.outcome, PayOutcome::settled);
+    EXPECT_EQ(signatures(), 10);  // nine new ones; the tenth finished the one that was left
+    EXPECT_EQ(std::count(transport.payments.begin(), transport.payments.end(), left), 1);
+    const std::set<std::string> different(transport.payments.begin(), transport.payments.end());
+    EXPECT_EQ(different.size(), 10u);
+    for (const auto& entry : history()) EXPECT_EQ(entry.state, JournalState::settled);
+}
+
+}  // namespace
+}  // namespace x402::client

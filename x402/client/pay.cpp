@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// The second half: signing, the journal, sending, and what became of it. The order is the point:
+// the payment is in the journal before it is sent, `sent` is in the journal before a byte leaves,
+// and the outcome before it is told. One executor.
+#include "x402/base/check.hpp"
+#include "x402/base/hex.hpp"
+#include "x402/client/core.hpp"
+#include "x402/client/exchange.hpp"
+#include "x402/client/fingerprint.hpp"
+#include "x402/protocol/codec.hpp"
+#include "x402/protocol/headers.hpp"
+#include "x402/transports/http/payment_http.hpp"
+
+namespace x402::client {
+namespace {
+
+constexpr std::size_t kEchoedExtensions = 8 * 1024;
+
+net::Header payment_header(const Run& run) {
+    const bool first = run.payment.payload.version == kVersion1;
+    return {std::string(first ? headers::kPaymentV1 : headers::kPaymentSignature), run.header};
+}
+
+// Echoed as they came (core spec 5.1.3); an identifier that is asked for is made here.
+json::Object echo_extensions(const json::Object& declared, Random& random) {
+    json::Object echo = declared;
+    const auto identifier = json::opt_object(echo, "payment-identifier");
+    if (identifier && *identifier) {
+        json::Object extension = **identifier;
+        auto info = json::opt_object(extension, "info");
+        json::Object filled = info && *info ? std::move(**info) : json::Object{};
+        filled["id"] = "pay_" + to_hex(random.bytes<16>().view());
+        extension["info"] = std::move(filled);
+        echo["payment-identifier"] = std::move(extension);
+    }
+    if (json::dump(echo).size() > kEchoedExtensions) return {};
+    return echo;
+}
+
+PaymentPayload assemble(const Run& run, json::Object signed_part) {
+    PaymentPayload payload;
+    payload.version = run.required.version;
+    payload.accepted = run.choice->requirements;
+    payload.payload = std::move(signed_part);
+    if (payload.version == kVersion2) {
+        if (!run.required.resource.url.empty()) payload.resource = run.required.resource;
+        payload.extensions = echo_extensions(run.required.extensions, run.core.options.env.random);
+    }
+    return payload;
+}
+
+// What was signed is what was chosen: the journal, the budget and the resends stand on these facts.
+Result<void> check_facts(const Run& run) {
+    const PaymentRequirements& terms = run.choice->requirements;
+    if (run.facts.amount > terms.amount)
+        return fail(Errc::internal, "more was signed than was asked for");
+    if (run.facts.key.value().empty()) return fail(Errc::internal, "the payment has no key");
+    if (run.facts.usable_until <= run.core.now())
+        return fail(Errc::invalid, "the offer expires at once");
+    return {};
+}
+
+store::NewEntry entry_for(const Run& run) {
+    const PaymentRequirements& terms = run.choice->requirements;
+    store::NewEntry fresh;
+    store::JournalEntry& entry = fresh.entry;
+    entry.fingerprint = run.fingerprint;
+    entry.method = run.request.method;
+    entry.url = url_without_query(run.url);
+    entry.key = run.facts.key;
+    entry.header = run.header;
+    entry.accepted = json::dump(write(terms));
+    entry.version = run.payment.payload.version;
+    entry.network = terms.network;
+    entry.asset = terms.asset;
+    entry.symbol = run.choice->asset.symbol;
+    entry.decimals = run.choice->asset.decimals;
+    entry.amount = terms.amount;
+    entry.pay_to = terms.pay_to;
+    entry.payer = run.facts.payer;
+    entry.usable_until = run.facts.usable_until;
+    fresh.usd_micros = run.choice->usd_micros;
+    fresh.group = run.core.options.policy.group;
+    for (const Budget& budget : run.core.options.policy.budgets) {
+        const Instant since = budget.window ? run.core.now() - *budget.window : Instant{};
+        fresh.caps.push_back({budget.group, since, budget.most_usd_micros});
+    }
+    return fresh;
+}
+
+Task<Result<void>> mark_sent(Run& run) {
+    if (run.held->state == store::JournalState::sent) co_return Result<void>{};
+    store::JournalChange change;
+    change.state = store::JournalState::sent;
+    change.response = std::string{};
+    auto changed = co_await run.core.options.journal.change(run.held->id, change, run.held->owner,
+                                                            run.core.now());
+    if (changed) run.held->state = store::JournalState::sent;
+    co_return changed;
+}
+
+SettleResponse response_of_trace(const Run& run, const Trace& trace) {
+    SettleResponse response;
+    response.success = true;
+    response.transaction = trace.transaction;
+    response.network = run.payment.requirements.network;
+    response.payer = run.facts.payer;
+    return response;
+}
+
+// A no is kept beside the record, so that the next run knows that it was one.
+std::string denial_text(const Run& run) {
+    json::Object object;
+    object["success"] = false;
+    object["errorReason"] =
+        run.result.error ? run.result.error->code : std::string("payment_refused");
+    if (run.result.payment && !run.result.payment->success) object = write(*run.result.payment);
+    return json::dump(object);
+}
+
+store::JournalChange change_for(const Run& run) {
+    store::JournalChange change;
+    const PayState& state = run.state;
+    if (state.outcome == PayOutcome::settled) {
+        change.state = store::JournalState::settled;
+        change.delivered = state.delivered;
+        if (run.result.payment) change.response = json::dump(write(*run.result.payment));
+    } else if (state.voided) {
+        change.state = store::JournalState::failed;
+    } else if (state.sends == 0 && state.outcome == PayOutcome::failed) {
+        // An earlier no that nothing new is known of stays as it was told.
+        change.state = store::JournalState::unknown;
+    } else {
+        // A server's no takes nothing back: until it has expired, what we signed can still be
+        // taken.
+        change.state = store::JournalState::unknown;
+        change.response = state.outcome == PayOutcome::failed ? denial_text(run) : std::string{};
+    }
+    if (!run.result.transaction.empty()) change.transaction = run.result.transaction;
+    return change;
+}
+
+Task<Event> step(Run& run, std::optional<Duration>& retry_after) {
+    switch (run.state.stage) {
+        case Stage::quote:
+            co_return co_await ask(run);
+        case Stage::choose: {
+            Selection selection;
+            const Event event = co_await choose(run, true, selection);
+            run.choice = std::move(selection.choice);
+            co_return event;
+        }
+        case Stage::sign:
+            co_return co_await sign(run);
+        case Stage::record:
+            co_return co_await record(run);
+        case Stage::send:
+            co_return co_await send(run, retry_after);
+        case Stage::pause: {
+            co_await run.core.options.env.clock.sleep(run.state.pause);
+            co_return Event::paused;
+        }
+        case Stage::trace:
+            co_return co_await trace(run);
+        case Stage::done:
+            break;
+    }
+    X402_CHECK(false);
+    co_return Event::no_answer;
+}
+
+}  // namespace
+
+Task<Event> sign(Run& run) {
+    const Choice& choice = *run.choice;
+    run.result.accepted = choice.requirements;
+    run.result.asset = choice.asset;
+    auto part =
+        co_await choice.scheme->sign(choice.requirements, *choice.wallet, run.core.options.env);
+    if (!part) {
+        run.result.error = pay_error(part.error());
+        co_return Event::not_signed;
+    }
+    run.payment = Payment{assemble(run, std::move(*part)), choice.requirements};
+    auto facts = choice.scheme->facts(run.payment);
+    if (!facts) {
+        run.result.error =
+            PayError{facts.error().code, facts.error().message, facts.error().field, {}};
+        co_return Event::not_signed;
+    }
+    run.facts = std::move(*facts);
+    net::Headers carried;
+    auto set = check_facts(run);
+    if (set) set = transports::set_payment(carried, run.payment.payload, run.core.names);
+    if (!set) {
+        run.result.error = pay_error(set.error());
+        co_return Event::not_signed;
+    }
+    run.header = carried.list().front().value;
+    run.state.usable_until = run.facts.usable_until;
+    co_return Event::signed_ok;
+}
+
+Task<Event> record(Run& run) {
+    ClientOptions& options = run.core.options;
+    const store::Lease lease{new_lease_owner(options.env.random), options.lease};
+    // Counted before the write: a sibling that meets the record must know it as ours.
+    ++run.core.under_way[run.fingerprint];
+    store::NewEntry entry = entry_for(run);
+    const auto id = co_await options.journal.begin(std::move(entry), lease, run.core.now());
+    if (!id) {
+        if (--run.core.under_way[run.fingerprint] == 0) run.core.under_way.erase(run.fingerprint);
+        run.result.error = pay_error(id.error());
+        const bool refused = id.error().code == Errc::refused;
+        run.result.error->code = refused ? "over_budget" : "journal_unavailable";
+        co_return refused ? Event::over_budget : Event::not_recorded;
+    }
+    run.held = Held{*id, lease.owner, store::JournalState::signed_};
+    run.keeper = std::make_unique<LeaseKeeper>(options.journal, options.env, *id, lease);
+    co_await run.keeper->start();
+    co_return Event::recorded;
+}
+
+Task<Event> send(Run& run, std::optional<Duration>& retry_after) {
+    const auto marked = co_await mark_sent(run);
+    if (!marked) {
+        run.result.error = pay_error(marked.error());
+        run.result.error->code = "journal_unavailable";
+        co_return Event::not_sent;
+    }
+    // The 402 is not the answer to what was paid for.
+    if (run.result.attempts == 0) run.answer.reset();
+    const net::Header header = payment_header(run);
+    Exchange got = co_await exchange(run.core, run.request, run.url, &header);
+    ++run.result.attempts;
+    const ChainId& network = run.payment.requirements.network;
+    Reading reading = read_answer(got.answer, network, run.core.names, run.core.now());
+    if (got.answer) run.answer = std::move(*got.answer);
+    if (reading.settlement) run.result.payment = std::move(reading.settlement);
+    if (run.result.payment && !run.result.payment->transaction.empty()) {
+        run.result.transaction = run.result.payment->transaction;
+    }
+    run.result.error = std::move(reading.error);
+    retry_after = reading.retry_after;
+    co_return reading.event;
+}
+
+Task<Event> trace(Run& run) {
+    const ChainId& network = run.payment.requirements.network;
+    if (!run.core.options.open_chain) co_return Event::not_told;
+    auto opened = run.core.options.open_chain(network);
+    if (!opened) {
+        run.result.notices.push_back(opened.error().detail);
+        co_return Event::not_told;
+    }
+    if (!opened->endpoint.empty()) {
+        run.result.notices.push_back("asked " + network.text() + " at " + opened->endpoint +
+                                     " about the payment");
+    }
+    const auto traced = co_await opened->chain->trace(run.payment);
+    if (!traced) {
+        run.result.notices.push_back("the network could not be asked: " + traced.error().detail);
+        co_return Event::not_told;
+    }
+    if (traced->state == TraceState::impossible) co_return Event::unused;
+    if (traced->state != TraceState::done) co_return Event::not_told;
+    run.result.payment = response_of_trace(run, *traced);
+    run.result.transaction = traced->transaction;
+    co_return Event::found;
+}
+
+Task<void> write_end(Run& run) {
+    if (!run.held) co_return;
+    if (run.keeper) co_await run.keeper->stop();
+    run.keeper.reset();
+    store::PaymentJournal& journal = run.core.options.journal;
+    const Held held = *run.held;
+    const store::JournalChange change = change_for(run);
+    const auto changed = co_await journal.change(held.id, change, held.owner, run.core.now());
+    if (!changed)
+        run.result.notices.push_back("the journal could not be written: " + changed.error().detail);
+}
+
+Task<void> drive(Run& run) {
+    while (run.state.stage != Stage::done) {
+        std::optional<Duration> retry_after;
+        const Event event = co_await step(run, retry_after);
+        const Moment moment{run.core.now(), retry_after};
+        const auto next = advance(run.state, event, moment, run.core.options.limits);
+        X402_CHECK(next.has_value());
+        run.state = *next;
+    }
+    co_await write_end(run);
+}
+
+}  // namespace x402::client

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// The machine is walked in every reachable state with every event, before and after the payment
+// expires.
+#include "x402/client/pay_fsm.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <set>
+#include <tuple>
+
+namespace x402::client {
+namespace {
+
+constexpr Instant kNow{Duration{1'000'000}};
+constexpr Instant kUntil = kNow + std::chrono::seconds(60);
+constexpr Instant kLate = kUntil + std::chrono::seconds(1);
+
+PayLimits small_limits() {
+    PayLimits limits;
+    limits.resends = 2;
+    limits.pending_sends = 3;
+    return limits;
+}
+
+const std::set<Event> kAllowed[kStages] = {
+    {Event::answered, Event::offers, Event::unusable_offer, Event::forbidden, Event::no_answer},
+    {Event::chosen, Event::not_chosen},
+    {Event::signed_ok, Event::not_signed},
+    {Event::recorded, Event::over_budget, Event::not_recorded},
+    {Event::settled, Event::settled_cut, Event::unproven, Event::pending, Event::denied,
+     Event::used, Event::no_word, Event::not_sent},
+    {Event::paused},
+    {Event::found, Event::unused, Event::not_told},
+    {},
+};
+
+PayState at(Stage stage, bool left = false, bool ambiguous = false, bool settled = false) {
+    PayState state;
+    state.stage = stage;
+    state.left = left;
+    state.ambiguous = ambiguous;
+    state.settled = settled;
+    state.usable_until = kUntil;
+    return state;
+}
+
+PayState after(PayState state, Event event, Instant now = kNow) {
+    const auto next = advance(state, event, {now, std::nullopt}, small_limits());
+    EXPECT_TRUE(next) << to_string(state.stage) << " x " << to_string(event);
+    return next.value_or(state);
+}
+
+TEST(PayFsm, EveryStageTakesExactlyItsEvents) {
+    for (int s = 0; s < kStages; ++s) {
+        for (int e = 0; e < kEvents; ++e) {
+            const auto stage = static_cast<Stage>(s);
+            const auto event = static_cast<Event>(e);
+            SCOPED_TRACE(std::string(to_string(stage)) + " x " + std::string(to_string(event)));
+            const auto next = advance(at(stage), event, {kNow, std::nullopt}, small_limits());
+            EXPECT_EQ(next.has_value(), kAllowed[s].contains(event));
+        }
+    }
+}
+
+using Key =
+    std::tuple<int, std::uint32_t, std::uint32_t, bool, bool, bool, bool, bool, int, bool, bool>;
+Key key_of(const PayState& s, bool late) {
+    return {static_cast<int>(s.stage),
+            s.mute,
+            s.pendings,
+            s.left,
+            s.ambiguous,
+            s.settled,
+            s.waiting,
+            s.voided,
+            static_cast<int>(s.outcome),
+            s.delivered,
+            late};
+}
+
+void check_edge(const PayState& from, Event event, const PayState& to) {
+    const bool prepared = from.stage != Stage::quote && from.stage != Stage::choose;
+    if (prepared) {
+        // One signature: nothing leads back to a choice, and to a signature only the choice leads.
+        EXPECT_NE(to.stage, Stage::quote);
+        EXPECT_NE(to.stage, Stage::choose);
+        EXPECT_NE(to.stage, Stage::sign);
+    }
+    if (to.stage == Stage::send) {
+        EXPECT_TRUE(from.stage == Stage::record || from.stage == Stage::pause);
+    }
+    if (from.left) {
+        EXPECT_TRUE(to.left);
+    }
+    if (from.settled) {
+        EXPECT_TRUE(to.settled);
+        if (to.stage == Stage::done) {
+            EXPECT_EQ(to.outcome, PayOutcome::settled);
+        }
+    }
+    if (to.stage != Stage::done) return;
+    switch (to.outcome) {
+        case PayOutcome::failed:
+            // Only a judged no, a payment that never left, or the chain.
+            EXPECT_TRUE(!to.ambiguous || event == Event::unused);
+            EXPECT_EQ(to.voided, !to.left || event == Event::unused);
+            break;
+        case PayOutcome::unknown:
+            EXPECT_TRUE(to.left && to.ambiguous);
+            break;
+        case PayOutcome::none:
+        case PayOutcome::refused:
+            EXPECT_FALSE(to.left);
+            break;
+        case PayOutcome::settled:
+            break;
+    }
+    if (event == Event::no_word || event == Event::pending || event == Event::used) {
+        EXPECT_NE(to.outcome, PayOutcome::failed);
+    }
+}
+
+TEST(PayFsm, EveryReachableStateKeepsTheLaws) {
+    std::deque<std::pair<PayState, bool>> open;
+    std::set<Key> seen;
+    std::set<PayOutcome> outcomes;
+    const auto add = [&](const PayState& state, bool late) {
+        if (seen.insert(key_of(state, late)).second) open.emplace_back(state, late);
+    };
+    PayState start;
+    start.usable_until = kUntil;
+    add(start, false);
+    for (const Left left : {Left::never_sent, Left::denied, Left::ambiguous}) {
+        add(resume(left, kUntil, kNow, small_limits()), false);
+        add(resume(left, kUntil, kLate, small_limits()), true);
+    }
+    while (!open.empty()) {
+        const auto [state, late] = open.front();
+        open.pop_front();
+        if (state.stage == Stage::done) {
+            outcomes.insert(state.outcome);
+            continue;
+        }
+        EXPECT_LE(state.sends, 12u);  // no endless loop, whatever the server does
+        for (const Event event : kAllowed[static_cast<int>(state.stage)]) {
+            for (const bool later : {late, true}) {
+                SCOPED_TRACE(std::string(to_string(state.stage)) + " x " +
+                             std::string(to_string(event)));
+                const PayState next = after(state, event, later ? kLate : kNow);
+                check_edge(state, event, next);
+                add(next, later);
+            }
+        }
+    }
+    EXPECT_EQ(outcomes.size(), 5u);
+    EXPECT_GT(seen.size(), 60u);
+}
+
+TEST(PayFsm, EveryPathEnds) {
+    // The longest stubborn server: the same event for ever.
+    for (const Event event : kAllowed[static_cast<int>(Stage::send)]) {
+        SCOPED_TRACE(to_string(event));
+        PayState state = at(Stage::send);
+        int steps = 0;
+        while (state.stage == Stage::send || state.stage == Stage::pause) {
+            state = after(state, state.stage == Stage::pause ? Event::paused : event);
+            ASSERT_LT(++steps, 50);
+        }
+    }
+}
+
+TEST(PayFsm, WhatBecomesOfASend) {
+    struct Row {
+        const char* name;
+        PayState from;
+        Event event;
+        Instant now;
+        Stage stage;
+        PayOutcome outcome;
+    };
+    const PayState fresh = at(Stage::send);
+    const PayState lost = at(Stage::send, true, true);
+    const PayState owed = at(Stage::send, true, false, true);
+    const Row rows[] = {
+        {"paid", fresh, Event::settled, kNow, Stage::done, PayOutcome::settled},
+        {"delivered without a word", fresh, Event::unproven, kNow, Stage::done,
+         PayOutcome::settled},
+        {"a no", fresh, Event::denied, kNow, Stage::done, PayOutcome::failed},
+        {"a no after silence", lost, Event::denied, kNow, Stage::trace, PayOutcome::none},
+        {"used by somebody", fresh, Event::used, kNow, Stage::trace, PayOutcome::none},
+        {"silence", fresh, Event::no_word, kNow, Stage::pause, PayOutcome::none},
+        {"silence, too late to repeat", fresh, Event::no_word, kLate, Stage::trace,
+         PayOutcome::none},
+        {"never left, too late", fresh, Event::not_sent, kLate, Stage::done, PayOutcome::failed},
+        {"never left, but an earlier one may have", lost, Event::not_sent, kLate, Stage::trace,
+         PayOutcome::none},
+        {"taken, not delivered", fresh, Event::settled_cut, kNow, Stage::pause, PayOutcome::none},
+        {"owed, then a no", owed, Event::denied, kNow, Stage::done, PayOutcome::settled},
+        {"owed, then used", owed, Event::used, kNow, Stage::done, PayOutcome::settled},
+        {"owed, then silence after expiry", owed, Event::no_word, kLate, Stage::pause,
+         PayOutcome::none},
+        {"pending", fresh, Event::pending, kNow, Stage::pause, PayOutcome::none},
+        {"pending after expiry", fresh, Event::pending, kLate, Stage::pause, PayOutcome::none},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        const PayState next = after(row.from, row.event, row.now);
+        EXPECT_EQ(next.stage, row.stage);
+        EXPECT_EQ(next.outcome, row.outcome);
+        EXPECT_EQ(next.sends, 1u);
+    }
+    EXPECT_FALSE(after(fresh, Event::unproven).proven);
+    EXPECT_TRUE(after(owed, Event::unproven).proven);
+}
+
+TEST(PayFsm, PausesGrowAndObeyTheServer) {
+    PayLimits limits;
+    limits.resends = 10;
+    PayState state = at(Stage::send);
+    std::vector<std::int64_t> pauses;
+    for (int i = 0; i < 7; ++i) {
+        state = *advance(state, Event::no_word, {kNow, std::nullopt}, limits);
+        pauses.push_back(state.pause.count());
+        state = *advance(state, Event::paused, {kNow, std::nullopt}, limits);
+    }
+    EXPECT_EQ(pauses, (std::vector<std::int64_t>{1000, 2000, 4000, 8000, 16000, 30000, 30000}));
+    const auto asked =
+        advance(at(Stage::send), Event::pending, {kNow, std::chrono::seconds(7)}, limits);
+    EXPECT_EQ(asked->pause, std::chrono::seconds(7));
+    const auto absurd =
+        advance(at(Stage::send), Event::pending, {kNow, std::chrono::hours(7)}, limits);
+    EXPECT_EQ(absurd->pause, limits.longest_pause);
+    const auto rushed = advance(at(Stage::send), Event::pending, {kNow, Duration{0}}, limits);
+    EXPECT_GE(rushed->pause, Duration{100});
+}
+
+TEST(PayFsm, WaitingForAPendingPaymentIsBounded) {
+    const PayLimits limits;
+    PayState state = at(Stage::send);
+    Instant now = kNow;
+    while (state.stage == Stage::send) {
+        state = *advance(state, Event::pending, {now, std::nullopt}, limits);
+        if (state.stage != Stage::pause) break;
+        now += state.pause;
+        state = *advance(state, Event::paused, {now, std::nullopt}, limits);
+    }
+    EXPECT_EQ(state.stage, Stage::trace);  // it has expired meanwhile, so the chain may know
+    EXPECT_GE(now - kNow, limits.pending_wait - std::chrono::minutes(2));
+    EXPECT_LE(now - kNow, limits.pending_wait);
+}
+
+TEST(PayFsm, HowAnEarlierPaymentIsTakenUp) {
+    struct Row {
+        const char* name;
+        Left left;
+        Instant now;
+        Stage stage;
+        bool voided;
+    };
+    const Row rows[] = {
+        {"never sent, usable", Left::never_sent, kNow, Stage::send, false},
+        {"never sent, expired", Left::never_sent, kLate, Stage::done, true},
+        {"denied, usable", Left::denied, kNow, Stage::send, false},
+        {"denied, expired", Left::denied, kLate, Stage::trace, false},
+        {"ambiguous, usable", Left::ambiguous, kNow, Stage::send, false},
+        {"ambiguous, expired", Left::ambiguous, kLate, Stage::trace, false},
+        {"ambiguous, within the margin", Left::ambiguous, kUntil - std::chrono::seconds(2),
+         Stage::trace, false},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        const PayState state = resume(row.left, kUntil, row.now, small_limits());
+        EXPECT_EQ(state.stage, row.stage);
+        EXPECT_EQ(state.voided, row.voided);
+    }
+    const PayState denied = resume(Left::denied, kUntil, kLate, small_limits());
+    EXPECT_EQ(after(denied, Event::not_told).outcome, PayOutcome::failed);
+    const PayState lost = resume(Left::ambiguous, kUntil, kLate, small_limits());
+    EXPECT_EQ(after(lost, Event::not_told).outcome, PayOutcome::unknown);
+    EXPECT_EQ(after(lost, Event::found).outcome, PayOutcome::settled);
+    EXPECT_FALSE(after(lost, Event::found).delivered);
+    EXPECT_TRUE(after(lost, Event::unused).voided);
+}
+
+}  // namespace
+}  // namespace x402::client
