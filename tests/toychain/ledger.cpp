@@ -22,6 +22,11 @@ std::string Ledger::open_account(const std::string& secret, const U256& balance)
     return address;
 }
 
+void Ledger::credit(const std::string& address, const U256& amount) {
+    const std::scoped_lock lock(mutex_);
+    balances_[address] = *balances_[address].checked_add(amount);
+}
+
 U256 Ledger::balance(const std::string& address) const {
     const std::scoped_lock lock(mutex_);
     const auto at = balances_.find(address);
@@ -93,6 +98,20 @@ void Ledger::hold(bool on) {
 void Ledger::lose_answers(int count) {
     const std::scoped_lock lock(mutex_);
     lose_ = count;
+}
+
+void Ledger::refuse_simulations(int count) {
+    const std::scoped_lock lock(mutex_);
+    refuse_ = count;
+}
+
+bool Ledger::simulate(const Transfer& transfer) {
+    const std::scoped_lock lock(mutex_);
+    if (refuse_ > 0) {
+        --refuse_;
+        return false;
+    }
+    return funds_fit(transfer) && !receipts_.contains(transfer.id);
 }
 
 std::optional<Receipt> Ledger::receipt(const std::string& id) const {

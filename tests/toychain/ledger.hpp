@@ -46,12 +46,15 @@ public:
 
     // A payer's address is made from its secret; the ledger keeps the secret to check signatures.
     std::string open_account(const std::string& secret, const U256& balance);
+    void credit(const std::string& address, const U256& amount);
     U256 balance(const std::string& address) const;
     bool signature_fits(const std::string& address, const std::string& message, const std::string& signature) const;
 
     Submitted submit(const Transfer& transfer);
     void hold(bool on);                        // accepted transfers wait until it is off
     void lose_answers(int count);              // the next submits are taken in, but answered `lost`
+    void refuse_simulations(int count);        // the next ones say no, though the transfer would land
+    bool simulate(const Transfer& transfer);   // would_execute, unless it was told to refuse
     std::optional<Receipt> receipt(const std::string& id) const;
     bool would_execute(const Transfer& transfer) const;
     bool waiting(const std::string& id) const;
@@ -73,6 +76,7 @@ private:
     std::uint64_t height_ = 0;
     bool held_ = false;
     int lose_ = 0;
+    int refuse_ = 0;
 };
 
 std::string toy_address(const std::string& secret);

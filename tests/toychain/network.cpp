@@ -18,7 +18,7 @@ Task<Result<Simulation>> ToyNetwork::simulate(std::span<const Action> actions, c
     for (const Action& action : actions) {
         X402_CO_TRY(const Transfer transfer, read_transfer(action.body));
         std::optional<Refusal> refusal;
-        if (!ledger_.would_execute(transfer)) refusal = refuse(Reason::evm_balance, {"payload.from", "", ""});
+        if (!ledger_.simulate(transfer)) refusal = refuse(Reason::evm_balance, {"payload.from", "", ""});
         simulation.refusals.push_back(std::move(refusal));
     }
     co_return simulation;

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// One binary, every role: parse, dispatch, exit code.
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "apps/x402/cmd_pay.hpp"
+#include "apps/x402/cmd_wallet.hpp"
+#include "apps/x402/commands.hpp"
+#include "x402/base/version.hpp"
+
+int main(int argc, char** argv) {
+    CLI::App app{"x402: the payment layer of the web", "x402"};
+    app.set_version_flag("--version", std::string(x402::kVersion));
+    app.require_subcommand(1);
+    app.footer("Exit codes: 0 done, 1 failed, 2 usage, 3 payment unknown, 4 refused by policy.");
+    std::function<int()> run;
+    x402::apps::add_gateway(app, run);
+    x402::apps::add_facilitator(app, run);
+    x402::apps::add_pay(app, run);
+    x402::apps::add_wallet(app, run);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    return run ? run() : 2;
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apps/x402/role.hpp"
+
+#include <csignal>
+#include <condition_variable>
+#include <cstdio>
+#include <deque>
+#include <iostream>
+#include <mutex>
+#include <thread>
+
+#include "x402/base/json.hpp"
+#include "x402/base/log.hpp"
+#include "x402/ops/config.hpp"
+
+namespace x402::apps {
+
+Result<void> check_networks(const Tree& root, const World& world, const AssetShelf& shelf,
+                            const std::string& base_dir) {
+    const Tree* sections = root.find("networks");
+    if (sections != nullptr) {
+        for (const auto& member : sections->members()) {
+            const Tree* section = sections->find(member.key);
+            X402_TRY(const ChainId id, world.modules.find_network(member.key));
+            NetworkSetup setup;
+            setup.network = id;
+            setup.section = section;
+            setup.assets = shelf.configured_on(id);
+            setup.base_dir = base_dir;
+            setup.with_signers = section->find("signers") != nullptr;
+            X402_TRY(const std::unique_ptr<Chain> opened, world.modules.of(id)->connect(std::move(setup)));
+        }
+    }
+    return ops::refuse_unread(root);
+}
+
+struct SignalQueue::State {
+    std::mutex mutex;
+    std::condition_variable arrived;
+    std::deque<int> waiting;
+};
+
+SignalQueue::SignalQueue(net::Runtime& runtime) : state_(std::make_shared<State>()) {
+    runtime.on_signal([state = state_](int number) {
+        const std::scoped_lock lock(state->mutex);
+        state->waiting.push_back(number);
+        state->arrived.notify_one();
+    });
+}
+
+SignalQueue::~SignalQueue() = default;
+
+int SignalQueue::wait() {
+    std::unique_lock lock(state_->mutex);
+    state_->arrived.wait(lock, [this] { return !state_->waiting.empty(); });
+    const int number = state_->waiting.front();
+    state_->waiting.pop_front();
+    return number;
+}
+
+void set_log_level(const std::string& word) {
+    if (word == "debug") log::set_level(log::Level::debug);
+    if (word == "info") log::set_level(log::Level::info);
+    if (word == "warn") log::set_level(log::Level::warn);
+    if (word == "error") log::set_level(log::Level::error);
+    if (word == "off") log::set_level(log::Level::off);
+}
+
+void print_ready(const std::string& role, const std::string& listen, const std::optional<std::string>& admin) {
+    json::Object line;
+    line["ready"] = true;
+    line["role"] = role;
+    line["listen"] = listen;
+    if (admin) line["admin"] = *admin;
+    std::cout << json::dump(line) << std::endl;
+}
+
+int report(const Error& error, const RoleFlags& flags) {
+    if (flags.json) {
+        json::Object body;
+        body["code"] = std::string(to_string(error.code));
+        body["message"] = error.detail;
+        if (!error.field.empty()) body["field"] = error.field;
+        if (!error.next.empty()) body["next"] = error.next;
+        json::Object line;
+        line["error"] = std::move(body);
+        std::cerr << json::dump(line) << "\n";
+    } else {
+        std::cerr << "x402: " << error.detail << "\n";
+        if (!error.next.empty()) std::cerr << "  next: " << error.next << "\n";
+    }
+    const bool usage = error.code == Errc::invalid || error.code == Errc::not_found ||
+                       error.code == Errc::unsupported || error.code == Errc::too_large;
+    return usage ? kUsage : kFailed;
+}
+
+int report_good_check(const RoleFlags& flags, const std::vector<std::string>& warnings) {
+    for (const std::string& warning : warnings) std::cerr << "warning: " << warning << "\n";
+    if (flags.json) {
+        std::cout << "{\"ok\":true}\n";
+    } else {
+        std::cout << flags.config << ": good\n";
+    }
+    return kDone;
+}
+
+std::size_t thread_count(std::size_t configured) {
+    if (configured != 0) return configured;
+    return std::max<std::size_t>(1, std::thread::hardware_concurrency());
+}
+
+}  // namespace x402::apps

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a role that serves needs around it: signals, the one line on
+// stdout when it is ready, and errors a person can act on. Main thread, but for what says otherwise.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "apps/x402/world.hpp"
+#include "x402/base/tree.hpp"
+#include "x402/net/runtime.hpp"
+#include "x402/schemes/asset_config.hpp"
+
+namespace x402::apps {
+
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kUsage = 2;
+
+// Flags that every serving role has.
+struct RoleFlags {
+    std::string config;
+    bool check = false;      // read the configuration, say whether it is good, and end
+    bool json = false;       // errors as one JSON line on stderr
+    std::string log = "info";
+};
+
+// Opens each configured network once, without asking it anything, so that its module reads its keys and secrets;
+// then every key that nobody read is an error.
+Result<void> check_networks(const Tree& root, const World& world, const AssetShelf& shelf,
+                            const std::string& base_dir);
+
+// SIGHUP, SIGTERM and SIGINT, one by one, to the thread that waits.
+class SignalQueue {
+public:
+    explicit SignalQueue(net::Runtime& runtime);
+    ~SignalQueue();
+    int wait();
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;   // shared with the runtime's callback
+};
+
+void set_log_level(const std::string& word);
+void print_ready(const std::string& role, const std::string& listen, const std::optional<std::string>& admin);
+// Prints the error to stderr; the exit code for it.
+int report(const Error& error, const RoleFlags& flags);
+int report_good_check(const RoleFlags& flags, const std::vector<std::string>& warnings);
+std::size_t thread_count(std::size_t configured);
+
+}  // namespace x402::apps
