@@ -89,6 +89,28 @@ Result<std::uint64_t> gas_of(const Simulation& simulation) {
     return static_cast<std::uint64_t>(gas);
 }
 
+// What the transaction does; its fees are chosen elsewhere. A filler pays nothing to its own
+// sender.
+Result<Transaction> compose(std::span<const TransferAction> actions, const Simulation& simulation,
+                            const Slot& slot) {
+    Transaction tx;
+    X402_TRY(tx.nonce, nonce_of(slot));
+    if (actions.empty()) {
+        tx.gas = kFillerGas;
+        X402_TRY(tx.to, parse_wire_address(slot.signer));
+        return tx;
+    }
+    X402_TRY(tx.gas, gas_of(simulation));
+    if (actions.size() == 1) {
+        tx.to = actions[0].token;
+        tx.data = actions[0].data;
+    } else {
+        tx.to = multicall_address();
+        tx.data = encode_aggregate(calls_of(actions));
+    }
+    return tx;
+}
+
 }  // namespace
 
 std::uint64_t group_gas(std::size_t actions) noexcept {
@@ -261,36 +283,30 @@ bool EvmNetwork::can_share(const Action& one, const Action& other) const {
     return left && right && left->share && right->share;
 }
 
+Task<Result<Fees>> EvmNetwork::next_fees(std::span<const Attempt> earlier) {
+    if (earlier.size() >= kMostAttempts) {
+        co_return fail(Errc::refused, "the slot has all the attempts it may have");
+    }
+    X402_CO_TRY(const auto before, highest_of(earlier));
+    X402_CO_TRY(const FeeMarket market, co_await fee_market());
+    const U256& cap = options_.settings.max_gas_price;
+    co_return before ? bumped(*before, market, cap) : fees_for(market, cap);
+}
+
 Task<Result<Attempt>> EvmNetwork::sign(const Slot& slot, std::span<const Action> actions,
                                        const Simulation& simulation,
                                        std::span<const Attempt> earlier) {
     const Signer* signer = find_signer(slot.signer);
     if (signer == nullptr) co_return fail(Errc::not_found, "no signer " + slot.signer);
-    if (slot.network != options_.network)
+    if (slot.network != options_.network) {
         co_return fail(Errc::invalid, "the slot is another network's");
+    }
     X402_CO_TRY(const Actions read, read_actions(actions));
-    X402_CO_TRY(const auto before, highest_of(earlier));
-    X402_CO_TRY(const FeeMarket market, co_await fee_market());
-    const U256& cap = options_.settings.max_gas_price;
-    X402_CO_TRY(const Fees fees, before ? bumped(*before, market, cap) : fees_for(market, cap));
-    Transaction tx;
+    X402_CO_TRY(const Fees fees, co_await next_fees(earlier));
+    X402_CO_TRY(Transaction tx, compose(read, simulation, slot));
     tx.chain_id = options_.chain_id;
-    X402_CO_TRY(tx.nonce, nonce_of(slot));
     tx.tip = fees.tip;
     tx.max_fee = fees.max_fee;
-    tx.gas = kFillerGas;
-    if (!read.empty()) {
-        X402_CO_TRY(tx.gas, gas_of(simulation));
-    }
-    if (read.empty()) {
-        X402_CO_TRY(tx.to, parse_wire_address(slot.signer));
-    } else if (read.size() == 1) {
-        tx.to = read[0].token;
-        tx.data = read[0].data;
-    } else {
-        tx.to = multicall_address();
-        tx.data = encode_aggregate(calls_of(read));
-    }
     X402_CO_TRY(const SignedTransaction made, sign_transaction(tx, signer->key));
     Attempt attempt;
     attempt.id = to_hex0x(made.hash.view());

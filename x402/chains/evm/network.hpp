@@ -17,6 +17,9 @@ namespace x402::evm {
 
 // Live chains cap a transaction at this (EIP-7825); a group stays well below.
 inline constexpr std::uint64_t kMostTransactionGas = 16'777'216;
+// Attempts of one slot. Every one is watched for ever, so their number ends; the fees have grown
+// more than fortyfold by then.
+inline constexpr std::size_t kMostAttempts = 32;
 std::uint64_t group_gas(std::size_t actions) noexcept;
 
 // What was found out about a slot.
@@ -70,6 +73,7 @@ private:
     using Actions = std::vector<TransferAction>;
     const Signer* find_signer(const SignerId& signer) const noexcept;
     Task<Result<FeeMarket>> fee_market();
+    Task<Result<Fees>> next_fees(std::span<const Attempt> earlier);
     Task<Result<Simulation>> simulate_one(TransferAction action, Address from);
     Task<Result<Simulation>> simulate_group(Actions actions, Address from);
     Task<Result<void>> add_cost(Simulation& simulation, std::uint64_t gas);

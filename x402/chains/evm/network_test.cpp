@@ -173,6 +173,17 @@ TEST(Network, AGroupIsJudgedOneByOne) {
     EXPECT_EQ(outcomes, (std::vector{Outcome::settled, Outcome::settled, Outcome::failed}));
 }
 
+// The group is simulated with the limit it will have: what does not fit there is not sent.
+TEST(Network, AGroupMustFitItsGas) {
+    World world;
+    ASSERT_TRUE(world.prove());
+    const auto actions = actions_of(world, {1, 2});
+    world.node.token(kToken).greedy = true;
+    const Simulation simulation = world.simulate(actions);
+    ASSERT_EQ(simulation.refusals.size(), 2U);
+    EXPECT_TRUE(simulation.refusals[0] && simulation.refusals[1]);
+}
+
 TEST(Network, SettlesAlone) {
     World world;
     ASSERT_TRUE(world.prove());
@@ -288,6 +299,19 @@ TEST(Network, StopsBumpingAtTheCap) {
     FAIL() << "the cap never stopped it";
 }
 
+TEST(Network, ASlotHasOnlySoManyAttempts) {
+    World world;
+    ASSERT_TRUE(world.prove());
+    const Slot slot = *world.next_slot({});
+    Attempt small = *world.sign(slot, {});
+    small.body["tip"] = "1";
+    small.body["maxFee"] = "1";
+    std::vector<Attempt> attempts(kMostAttempts - 1, small);
+    EXPECT_TRUE(world.sign(slot, {}, attempts));
+    attempts.push_back(small);
+    EXPECT_EQ(world.sign(slot, {}, attempts).error().code, Errc::refused);
+}
+
 TEST(Network, FillerMovesNothing) {
     World world;
     ASSERT_TRUE(world.prove());
@@ -353,7 +377,10 @@ protected:
 
 TEST_F(Observe, DeadOnlyWhenFinal) {
     start();
+    const std::size_t blocks = world->node.count("eth_getBlockByNumber");
     EXPECT_EQ(look(), SeenState::waiting);
+    EXPECT_EQ(world->node.count("eth_getBlockByNumber"), blocks)
+        << "what is final was asked in vain";
     use_nonce_otherwise();
     EXPECT_EQ(look(), SeenState::waiting) << "mined elsewise, but not final";
     world->node.mine();

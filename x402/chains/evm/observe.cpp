@@ -10,8 +10,9 @@
 namespace x402::evm {
 namespace {
 
-// Of one slot; fee bumps stop long before.
-constexpr std::size_t kMostAttempts = 64;
+// One request asks for all receipts of a slot and two numbers.
+constexpr std::size_t kMostReceipts = 254;
+static_assert(kMostAttempts <= kMostReceipts);
 
 Seen state_only(SeenState state) {
     Seen seen;
@@ -100,7 +101,7 @@ Task<Result<Seen>> EvmNetwork::observe(const Slot& slot, std::span<const Action>
                                        std::span<const Attempt> attempts) {
     X402_CO_TRY(const std::uint64_t nonce, nonce_of(slot));
     X402_CO_TRY(const Address signer, parse_wire_address(slot.signer));
-    if (attempts.size() > kMostAttempts)
+    if (attempts.size() > kMostReceipts)
         co_return fail(Errc::too_large, "the slot has too many attempts");
     std::vector<TransferAction> read;
     for (const Action& action : actions) {

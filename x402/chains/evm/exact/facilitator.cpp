@@ -178,6 +178,9 @@ Task<Result<Verdict>> ExactFacilitator::verify(const Payment& payment) const {
 Task<Result<Plan>> ExactFacilitator::plan(const Payment& payment) const {
     const auto read = read_payment(payment);
     if (!read) co_return fail_field(Errc::invalid, read.error().field, read.error().message);
+    if (const auto refusal = check_terms(*read, payment)) {
+        co_return fail_field(Errc::invalid, refusal->field, refusal->message);
+    }
     const Authorization& authorization = read->payload.authorization;
     X402_CO_TRY(const TokenProof proof, co_await services_.tokens.proof(read->asset));
     ReadRequest request;

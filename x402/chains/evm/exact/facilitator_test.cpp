@@ -310,6 +310,20 @@ TEST(ExactPlan, OneActionThatAnySignerMaySend) {
     EXPECT_EQ(write(*action), plan.actions[0].body);
 }
 
+TEST(ExactPlan, NeverForOtherTerms) {
+    World world;
+    ASSERT_TRUE(world.prove());
+    Payment elsewhere = sample_payment();
+    elsewhere.requirements.pay_to = testing::kStranger;
+    EXPECT_EQ(world.try_plan(elsewhere).error().code, Errc::invalid);
+    Payment more = sample_payment();
+    more.requirements.amount = U256(10'001);
+    EXPECT_EQ(world.try_plan(more).error().code, Errc::invalid);
+    Payment garbled = sample_payment();
+    garbled.payload.payload.clear();
+    EXPECT_EQ(world.try_plan(garbled).error().code, Errc::invalid);
+}
+
 TEST(ExactPlan, WalletsDoNotShare) {
     World world;
     const Address payer = testing::address_at(testing::payer_address());

@@ -247,6 +247,10 @@ net::RpcReply FakeNode::answer_call(const json::Array& params, bool estimate) {
     const Bytes data = *from_hex(text(request.at("data")));
     const Executed out = execute_call(run, address(request.at("to")), data);
     if (!out.ok) return failed(3, "execution reverted", json::Value(to_hex0x(out.data)));
+    const auto limit = request.find("gas");
+    if (limit != request.end() && U256(out.gas) > *U256::from_hex(text(limit->value()))) {
+        return failed(-32000, "out of gas");
+    }
     return estimate ? said(quantity(out.gas)) : said(json::Value(to_hex0x(out.data)));
 }
 

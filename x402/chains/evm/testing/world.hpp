@@ -35,6 +35,7 @@ public:
     // asked.
     std::string verify(const Payment& payment);
     Result<Verdict> verdict(const Payment& payment);
+    Result<Plan> try_plan(const Payment& payment);
     Plan plan(const Payment& payment);
     Trace trace(const Payment& payment);
 

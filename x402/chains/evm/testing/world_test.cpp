@@ -68,8 +68,10 @@ std::string World::verify(const Payment& payment) {
     return got->valid() ? "" : got->refusal->code;
 }
 
+Result<Plan> World::try_plan(const Payment& payment) { return wait_for(scheme().plan(payment)); }
+
 Plan World::plan(const Payment& payment) {
-    auto got = wait_for(scheme().plan(payment));
+    auto got = try_plan(payment);
     X402_CHECK(got.has_value());
     return std::move(*got);
 }
