@@ -10,6 +10,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <atomic>
 #include <thread>
 
@@ -388,6 +389,7 @@ TEST(ClientEnd, CancellingACoroutineCancelsItsRequest) {
     RawListener listener;
     auto client = make_http_client();
     asio::io_context context;
+    const asio::steady_timer starts_the_reactor(context);
     asio::cancellation_signal signal;
     Result<ClientResponse> out = fail(Errc::internal);
     asio::co_spawn(context, fetch_into(*client, get(listener.url()), out),

@@ -9,6 +9,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
@@ -27,7 +28,10 @@ namespace {
 
 class Context : public asio::io_context {
 public:
-    Context() : asio::io_context(1) {}
+    // A timer brings the reactor along, so that a thread without work waits there. Without one it would wait on a
+    // condition variable, which Asio signals after its unlock: the context may be gone by then when the posted work
+    // was the last, as in run_blocking.
+    Context() : asio::io_context(1) { const asio::steady_timer starts_the_reactor(*this); }
     // Destroys the pending coroutines but leaves the services, which coroutines of other cores may still use.
     using asio::execution_context::shutdown;
 };
