@@ -173,6 +173,22 @@ TEST_F(ServerTest, ServesPipelinedRequestsInOrder) {
     for (int i = 0; i < 50; ++i) EXPECT_TRUE(peer.read_answer().ends_with("GET /" + std::to_string(i)));
 }
 
+// What the first request's answer left behind must not shape how the second one's fault is told.
+TEST_F(ServerTest, ABrokenHeadAfterAGoodRequestIsRefused) {
+    open();
+    RawPeer peer = connect();
+    peer.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\nGET /two HTTP/1.1\r\nHost : a\r\n\r\n");
+    EXPECT_TRUE(peer.read_answer().ends_with("GET /one"));
+    EXPECT_TRUE(peer.read_answer().starts_with("HTTP/1.1 400 "));
+}
+
+TEST_F(ServerTest, AnUnreadChunkedBodyIsAnsweredWithClose) {
+    open();
+    RawPeer peer = connect();
+    peer.send("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    EXPECT_NE(peer.read_answer().find("\r\nConnection: close\r\n"), std::string::npos);
+}
+
 TEST_F(ServerTest, OneByteAtATime) {
     open();
     RawPeer peer = connect();

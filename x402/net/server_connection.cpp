@@ -172,7 +172,9 @@ Task<void> Connection::run() {
 // Reads until a whole head is in the buffer, and parses it.
 Task<Connection::Got> Connection::next_head() {
     finder_.reset();
-    request_.method.clear();  // of the request before: it must not shape what a broken head is told
+    // What the request before left must not shape what a broken head is told.
+    answered_ = streaming_ = aborted_ = continued_ = held_ = false;
+    request_.method.clear();
     idle_ = begin_ == end_;
     bool late = false;
     if (idle_) set_deadline(core_.idle);
@@ -231,7 +233,6 @@ Task<bool> Connection::fill(Duration wait) {
 }
 
 Task<void> Connection::handle() {
-    answered_ = streaming_ = aborted_ = continued_ = held_ = false;
     close_ = !request_.keep_alive;
     const Framing framing = request_.chunked ? Framing::chunked
                             : request_.has_body() ? Framing::length : Framing::none;
@@ -256,6 +257,8 @@ bool Connection::must_close() const noexcept {
     if (close_ || core_.draining) return true;
     // A client that still waits for "100 Continue" may send its body or not: nobody can know what comes next.
     if (traits_.expects_continue && !continued_ && !body_.done()) return true;
+    // Nor how much of a chunked body is still to come.
+    if (!body_.done() && !body_.remaining()) return true;
     return body_.remaining().value_or(0) > kDrainedBody;
 }
 

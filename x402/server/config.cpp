@@ -6,6 +6,7 @@
 
 #include "x402/net/ssrf_guard.hpp"
 #include "x402/server/config_routes.hpp"
+#include "x402/server/site.hpp"
 #include "x402/transports/facilitator_client.hpp"
 
 namespace x402::server {
@@ -231,6 +232,7 @@ Result<void> read_routes(Config& config, const Tree& root, const RouteDefaults& 
                                  "set max_timeout_seconds = " + std::to_string(least) +
                                      " or more, or shorten the waits");
         }
+        X402_TRY_VOID(check_challenge(route, config.origin, defaults.modules));
         config.routes.push_back(std::move(route));
     }
     return refuse_shadowed(config);

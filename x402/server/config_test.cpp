@@ -189,6 +189,11 @@ TEST(ReadConfig, FaultsSayWhereWhatAndWhatToDo) {
          "gateway.toml:4: tenants", "does not have", ""},
         {"sign-in only", "[[routes]]\nmatch = \"GET /a\"\naccepts = []",
          "gateway.toml:6: routes[0].accepts", "sign-in", ""},
+        {"402 too large",
+         kRoute + "price = \"$1\"\ndescription = \"" + std::string(9000, 'd') + "\"",
+         "gateway.toml:4: routes[0]", "over 8 KiB", "description"},
+        {"402 with a control byte", kRoute + "price = \"$1\"\ndescription = \"\\u0001quote\"",
+         "routes[0]", "control byte", "remove"},
         {"no routes", "", "gateway.toml", "no routes", "[[routes]]"},
     };
     for (const Fault& fault : faults) {

@@ -70,7 +70,9 @@ Task<void> serve_route(Visit& visit, const Route& route) {
                                       route.config->upstream_timeout);
     }
     if (has_payment(visit.exchange.request().headers)) co_return co_await serve_paid(visit, route);
-    co_return co_await serve_challenge(visit, route);
+    const net::Response response = challenge_response(visit, route);
+    const auto sent = co_await visit.exchange.respond(response);
+    if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
 }
 
 Task<void> handle(StatePtr state, net::Exchange& exchange) {
@@ -277,8 +279,11 @@ std::vector<std::string> Gateway::warnings() const {
 void Gateway::refresh_metrics() const {
     const auto site = state_->site.load();
     flush_counters(*site, state_->desk->metrics);
-    state_->desk->metrics.gauge("x402_live_settlements",
-                                static_cast<double>(state_->desk->live.settlements()));
+    Desk& desk = *state_->desk;
+    desk.metrics.gauge("x402_live_settlements", static_cast<double>(desk.live.settlements()));
+    const auto oldest = desk.live.oldest();
+    const std::int64_t age = oldest ? to_unix_s(desk.env.clock.now()) - to_unix_s(*oldest) : 0;
+    desk.metrics.gauge("x402_pending_oldest_seconds", static_cast<double>(age));
 }
 
 }  // namespace x402::server

@@ -243,6 +243,19 @@ TEST(GatewayPaths, APayerWhoseSettlementsFailPaysFirst) {
     EXPECT_EQ(world.upstream->calls, 4) << "others are not touched";
 }
 
+// attacks.md 6: the offer of one route does not buy another of the same price.
+TEST(GatewayPaths, AnOfferBuysItsOwnRouteOnly) {
+    World world(with(kPaid + "[[routes]]\nmatch = \"GET /api/other\"\nprice = \"$0.001\"\n"
+                             "networks = [\"toy:one\"]\n"));
+    const std::string payment = world.pay_for("/api/premium", "1");
+    const auto elsewhere = world.send({"/api/other", "GET", {}, payment, {}});
+    EXPECT_EQ(elsewhere.status, 402);
+    EXPECT_EQ(code_of(elsewhere), "resource_mismatch");
+    EXPECT_FALSE(world.grant("1").has_value());
+    EXPECT_EQ(world.script->verifies, 0);
+    EXPECT_EQ(world.send({"/api/premium", "GET", {}, payment, {}}).status, 200);
+}
+
 // attacks.md 42
 TEST(GatewayPaths, NoQueryReachesAnOffer) {
     World world(with(kPaid));

@@ -210,6 +210,8 @@ TEST(Gateway, PendingTellsTheTransactionAndInvitesNothing) {
     EXPECT_EQ(told.status, 409);
     EXPECT_TRUE(told.headers.has("Retry-After"));
     EXPECT_FALSE(told.headers.has("PAYMENT-REQUIRED"));
+    EXPECT_NE(world.metrics().find("x402_live_settlements 1"), std::string::npos);
+    EXPECT_NE(world.metrics().find("x402_pending_settlements 1"), std::string::npos);
     EXPECT_EQ(settlement_of(told).transaction, "0x8");
     EXPECT_EQ(settlement_of(told).error_reason, "settlement_pending");
     EXPECT_FALSE(settlement_of(told).success);

@@ -39,11 +39,23 @@ std::shared_ptr<Settlement> LiveGrants::settlement(const PaymentKey& key) const 
 }
 
 std::shared_ptr<Settlement> LiveGrants::put(const PaymentKey& key,
-                                            std::shared_ptr<Settlement> fresh) {
+                                            std::shared_ptr<Settlement> fresh, Instant since) {
     const std::scoped_lock lock(mutex_);
     Entry& entry = entries_[key];
-    if (!entry.settlement) entry.settlement = std::move(fresh);
+    if (!entry.settlement) {
+        entry.settlement = std::move(fresh);
+        entry.since = since;
+    }
     return entry.settlement;
+}
+
+std::optional<Instant> LiveGrants::oldest() const {
+    const std::scoped_lock lock(mutex_);
+    std::optional<Instant> oldest;
+    for (const auto& [key, entry] : entries_) {
+        if (entry.settlement && (!oldest || entry.since < *oldest)) oldest = entry.since;
+    }
+    return oldest;
 }
 
 void LiveGrants::drop(const PaymentKey& key) {

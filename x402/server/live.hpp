@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "x402/base/clock.hpp"
 #include "x402/protocol/types.hpp"
 
 namespace x402::server {
@@ -41,17 +42,22 @@ public:
 
     // The running settlement of a key; the one that was there first wins.
     std::shared_ptr<Settlement> settlement(const PaymentKey& key) const;
-    std::shared_ptr<Settlement> put(const PaymentKey& key, std::shared_ptr<Settlement> fresh);
+    // `since`: when its grant was made.
+    std::shared_ptr<Settlement> put(const PaymentKey& key, std::shared_ptr<Settlement> fresh,
+                                    Instant since);
     void drop(const PaymentKey& key);
     std::size_t settlements() const;
+    // Of the running settlements; nothing when there is none.
+    std::optional<Instant> oldest() const;
 
 private:
     void stand_up(const PaymentKey& key) noexcept;
 
     struct Entry {
         bool attended = false;
-        std::shared_ptr<Settlement>
-            settlement;  // shared: its coroutine and every request that waits for it
+        // Shared by its coroutine and every request that waits for it.
+        std::shared_ptr<Settlement> settlement;
+        Instant since{};
     };
     mutable std::mutex mutex_;
     std::unordered_map<PaymentKey, Entry> entries_;

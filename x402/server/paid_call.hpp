@@ -58,7 +58,8 @@ private:
     Task<void> answer_record();
     Task<std::optional<Repeat>> next_repeat();
     Task<PaywallEvent> join();
-    Task<bool> await_record();
+    enum class Awaited { settled, told, nothing };  // told: the client has its answer
+    Task<Awaited> await_record();
     Task<bool> take_record(PaymentKey key);
     Task<void> deliver_stored();
     Task<void> run_again();

@@ -4,6 +4,7 @@
 
 #include "x402/base/check.hpp"
 #include "x402/base/log.hpp"
+#include "x402/protocol/codec.hpp"
 #include "x402/protocol/headers.hpp"
 #include "x402/server/answers.hpp"
 #include "x402/server/paid_call.hpp"
@@ -18,6 +19,7 @@ using store::GrantState;
 
 constexpr std::int64_t kRetrySoon = 2;
 constexpr int kReleaseTries = 5;
+constexpr std::size_t kSettlementBytes = 6 * 1024;
 
 std::string metric_reason(std::string_view code) {
     return find_reason(code) ? std::string(code) : "other";
@@ -125,10 +127,18 @@ Event PaidCall::read_settlement(const SettlementView& view) {
     return duplicate ? Event::duplicate : Event::failed;
 }
 
+// What a facilitator adds of its own is left out where it would make the header too large for
+// clients.
 void PaidCall::set_settlement(net::Headers& headers) const {
     if (!settlement_) return;
-    const auto set =
-        transports::set_settlement(headers, *settlement_, kVersion2, desk_.modules.names());
+    SettleResponse told = *settlement_;
+    if (json::dump(write(told)).size() > kSettlementBytes) {
+        told.extra.clear();
+        told.extensions.clear();
+        told.unknown.clear();
+        told.error_message.clear();
+    }
+    const auto set = transports::set_settlement(headers, told, kVersion2, desk_.modules.names());
     X402_CHECK(set.has_value());
 }
 

@@ -75,6 +75,8 @@ std::expected<std::string, std::string_view> decode_segment(std::string_view raw
             c = *escaped;
             at += 2;
             if (c == '/') return std::unexpected("an encoded slash");
+            // An upstream that decodes twice would end the path here.
+            if (c == '?' || c == '#') return std::unexpected("an encoded end of the path");
         } else if (c == ' ' || c == '#') {
             return std::unexpected("a character that no path may hold");
         }

@@ -11,6 +11,7 @@ namespace x402::server {
 namespace {
 
 constexpr std::int64_t kRetrySoon = 2;
+constexpr std::size_t kChallengeHeaders = 8;
 
 Refusal refusal_of(RunFault fault) {
     switch (fault) {
@@ -45,34 +46,34 @@ Task<void> serve_paid(Visit& visit, const Route& route) {
     co_await call.run();
 }
 
-Task<void> serve_challenge(Visit& visit, const Route& route) {
+net::Response challenge_response(const Visit& visit, const Route& route) {
+    net::Response response;
     if (route.offers.empty()) {
-        Refusal refusal = refuse(Reason::facilitator_unavailable);
-        const std::optional<std::int64_t> retry_after_s = kRetrySoon;
-        const auto told = co_await send_refusal(visit, std::move(refusal), retry_after_s);
-        if (!told) log::debug("answer_not_sent", {{"detail", told.error().detail}});
-        co_return;
+        response = refusal_response(refuse(Reason::facilitator_unavailable), kRetrySoon);
+        add_cors(response.head.headers, visit.origin(), visit.site->config->cors_origins);
+        return response;
     }
-    Desk& desk = *visit.desk;
+    const Desk& desk = *visit.desk;
     const Instant expires =
         desk.env.clock.now() + std::chrono::seconds(route.config->max_timeout_seconds);
     const std::string quote = desk.quotes.make(route.scope, expires, desk.env.random);
     const std::string url =
         route.url_varies ? visit.site->config->origin + visit.path.text : std::string{};
     ChallengeText text = route.challenge.fill(quote, url);
-    net::Response response;
     response.head.status = 402;
+    net::Headers& all = response.head.headers;
+    all.list().reserve(kChallengeHeaders);
     // A path longer than any client would take the header of: the body alone carries the offers.
     if (text.header.size() <= limits::kRequiredHeaderBytes) {
-        response.head.headers.add(std::string(headers::kPaymentRequired), std::move(text.header));
+        all.add(std::string(headers::kPaymentRequired), std::move(text.header));
     }
-    response.head.headers.add("Content-Type", "application/json");
-    response.head.headers.add("Cache-Control", "no-store");
-    response.head.headers.add("Vary", std::string(kVary));
+    all.add("Content-Type", "application/json");
+    all.add("Cache-Control", "no-store");
+    all.add("Vary", std::string(kVary));
+    add_cors(all, visit.origin(), visit.site->config->cors_origins);
     response.body = route.config->body_mirror ? std::move(text.body) : std::string("{}");
     route.challenged->fetch_add(1, std::memory_order_relaxed);
-    const auto sent = co_await send_response(visit, std::move(response));
-    if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
+    return response;
 }
 
 Task<void> serve_free(Visit& visit, std::string upstream, Duration answer_timeout) {

@@ -28,8 +28,8 @@ struct Visit {
 // Serves one request of a paid route that carries a payment header, or whose route cannot be sold
 // now.
 Task<void> serve_paid(Visit& visit, const Route& route);
-// The 402 of an unpaid request: no store, no facilitator, one write.
-Task<void> serve_challenge(Visit& visit, const Route& route);
+// The 402 of an unpaid request: no store, no facilitator; 503 where the route cannot be sold now.
+net::Response challenge_response(const Visit& visit, const Route& route);
 // A route that costs nothing: proxied, streaming both ways.
 Task<void> serve_free(Visit& visit, std::string upstream, Duration answer_timeout);
 

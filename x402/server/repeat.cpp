@@ -70,8 +70,8 @@ Task<void> PaidCall::answer_record() {
             // Another request may have been faster: the record is read again under the seat.
             const bool mine = co_await take_record(record_->key);
             if (!mine) break;
-            const bool settled = co_await await_record();
-            if (!settled) co_return;
+            const Awaited awaited = co_await await_record();
+            if (awaited != Awaited::settled) co_return;
             if (answer_kept()) co_return co_await deliver_stored();
             if (record_->state == GrantState::settled && may_run()) co_return co_await run_again();
             break;
@@ -102,20 +102,20 @@ void PaidCall::take_response() {
     if (response) settlement_ = std::move(*response);
 }
 
-// Waits until the record is settled. False when it is not: then the client was told, unless it came
-// to nothing for a payment that only joined it.
-Task<bool> PaidCall::await_record() {
+// Waits until the record is settled. When it is not, the client is told, unless the record came to
+// nothing for a payment that only joined it.
+Task<PaidCall::Awaited> PaidCall::await_record() {
     if (record_->state != GrantState::settling) {
         take_response();
-        co_return true;
+        co_return Awaited::settled;
     }
     auto start = start_from_record(*record_, desk_.modules, config_.replay);
     if (!start) {
         log::error("grant_unreadable",
                    {{"key", record_->key.value()}, {"detail", to_string(start.error())}});
         say(Reason::unexpected_settle_error);
-        if (!earlier_) co_await refuse_now(std::nullopt);
-        co_return false;
+        co_await refuse_now(std::nullopt);
+        co_return Awaited::told;
     }
     const net::Executor here = co_await net::this_executor();
     const auto settlement = settle_grant(visit_.desk, std::move(*start), here);
@@ -125,18 +125,19 @@ Task<bool> PaidCall::await_record() {
         // The settlement may have kept the answer longer than the record we read.
         auto found = co_await desk_.store.find(record_->key);
         if (found && *found) record_ = std::move(**found);
-        co_return true;
+        co_return Awaited::settled;
     }
     if (event == Event::unknown) {
         co_await tell_pending();
-    } else if (!earlier_) {
-        if (event == Event::failed) {
-            co_await challenge();
-        } else {
-            co_await refuse_now(retry_after_s_);
-        }
+        co_return Awaited::told;
     }
-    co_return false;
+    if (earlier_) co_return Awaited::nothing;
+    if (event == Event::failed) {
+        co_await challenge();
+    } else {
+        co_await refuse_now(retry_after_s_);
+    }
+    co_return Awaited::told;
 }
 
 Task<void> PaidCall::deliver_stored() {
@@ -176,15 +177,14 @@ Task<Event> PaidCall::join() {
     const bool mine = co_await take_record(key);
     bool answered = false;
     if (mine && record_->state != GrantState::delivered) {
-        const bool settled = co_await await_record();
-        if (settled && answer_kept()) {
+        const Awaited awaited = co_await await_record();
+        answered = awaited == Awaited::told;
+        if (awaited == Awaited::settled && answer_kept()) {
             co_await deliver_stored();
             answered = true;
-        } else if (settled && may_run()) {
+        } else if (awaited == Awaited::settled && may_run()) {
             co_await run_again();
             answered = true;
-        } else if (!settled) {
-            answered = visit_.exchange.answered();
         }
     }
     if (answered) co_return Event::joined;

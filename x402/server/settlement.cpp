@@ -226,8 +226,9 @@ Task<void> run_settlement(std::shared_ptr<Settlement> settlement) {
 std::shared_ptr<Settlement> settle_grant(const std::shared_ptr<Desk>& desk, SettlementStart start,
                                          const net::Executor& executor) {
     const PaymentKey key = start.record.key;
+    const Instant since = start.record.created;
     auto fresh = std::make_shared<Settlement>(desk, std::move(start));
-    auto settlement = desk->live.put(key, fresh);
+    auto settlement = desk->live.put(key, fresh, since);
     if (settlement == fresh) net::spawn_on(executor, [fresh] { return run_settlement(fresh); });
     return settlement;
 }

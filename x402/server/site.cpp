@@ -73,7 +73,9 @@ Hash32 terms_hash(const Route& route) {
 }
 
 Result<void> prepare_challenge(Route& route, std::vector<std::string>& warnings) {
-    X402_TRY(route.challenge, Challenge::make(route.required, route.url_varies));
+    auto made = Challenge::make(route.required, route.url_varies);
+    if (!made) return wrong_route(*route.config, made.error().detail, made.error().next);
+    route.challenge = std::move(*made);
     const std::size_t size = route.challenge.header_size(route.url_varies ? kUrlRoom : 0);
     if (size > limits::kRequiredHeaderBytes) {
         return wrong_route(
@@ -89,8 +91,8 @@ Result<void> prepare_challenge(Route& route, std::vector<std::string>& warnings)
     return {};
 }
 
-Result<Route> build_route(const RouteConfig& config, const std::string& origin,
-                          const Modules& modules, const FacilitatorSet& facilitators) {
+// A route with everything but its offers.
+Route plain_route(const RouteConfig& config, const std::string& origin) {
     Route route;
     route.config = &config;
     route.challenged = std::make_unique<std::atomic<std::uint64_t>>(0);
@@ -100,6 +102,13 @@ Result<Route> build_route(const RouteConfig& config, const std::string& origin,
     route.required.resource.mime_type = config.mime_type;
     route.url_varies = !config.pattern.literal();
     if (!route.url_varies) route.required.resource.url = origin + config.pattern.path();
+    return route;
+}
+
+Result<Route> build_route(const RouteConfig& config, const std::string& origin,
+                          const Modules& modules, const FacilitatorSet& facilitators) {
+    Route route = plain_route(config, origin);
+    if (config.free) return route;
     for (const OfferConfig& offer : config.offers)
         X402_TRY_VOID(add_offer(route, offer, modules, facilitators));
     // Some ways to pay are enough; what is missing is told while there is none.
@@ -130,6 +139,23 @@ Result<std::shared_ptr<const Site>> build_site(std::shared_ptr<const Config> con
         site->routes.push_back(std::move(route));
     }
     return std::shared_ptr<const Site>(std::move(site));
+}
+
+Result<void> check_challenge(const RouteConfig& config, const std::string& origin,
+                             const Modules& modules) {
+    if (config.free) return {};
+    Route route = plain_route(config, origin);
+    for (const OfferConfig& offer : config.offers) {
+        PaymentRequirements requirements = plain_requirements(offer, config);
+        const ServerScheme* scheme = modules.server(offer.scheme, requirements.network);
+        // What a scheme needs from a facilitator is not there yet; the size is right without it but
+        // for a little.
+        const auto enriched = scheme->enrich(requirements, offer.asset, {});
+        if (!enriched) requirements = plain_requirements(offer, config);
+        route.required.accepts.push_back(std::move(requirements));
+    }
+    std::vector<std::string> ignored;
+    return prepare_challenge(route, ignored);
 }
 
 PaymentRequired required_for(const Route& route, std::string_view quote, std::string_view url) {

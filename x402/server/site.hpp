@@ -54,6 +54,11 @@ Result<std::shared_ptr<const Site>> build_site(std::shared_ptr<const Config> con
                                                const Modules& modules,
                                                const FacilitatorSet& facilitators);
 
+// Whether the route's 402 can be sent at all, as far as that can be told before any facilitator was
+// asked.
+Result<void> check_challenge(const RouteConfig& config, const std::string& origin,
+                             const Modules& modules);
+
 // The offers with their quotes, the URL of this request, and why they are sent.
 PaymentRequired required_for(const Route& route, std::string_view quote, std::string_view url);
 

@@ -449,6 +449,7 @@ networks = ["toy:one"])",
                  {},
                  {},
                  {},
+                 {},
                  {}});
     EXPECT_TRUE(world.gateway().ready().has_value());
     const auto paid = world.send({"/weather", "GET", {}, world.pay_for("/weather", "1"), {}});
