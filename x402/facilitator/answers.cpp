@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A refusal is told whole: code and sentence where every peer looks for them, and field, expected, actual and the
-// next step in `extra.error`, which peers that do not know it pass over.
+// A refusal is told whole: code and sentence where every peer looks for them, and field, expected,
+// actual and the next step in `extra.error`, which peers that do not know it pass over.
 #include "x402/facilitator/answers.hpp"
 
 #include "x402/protocol/codec.hpp"
@@ -16,7 +16,9 @@ json::Object extra_of(const Subject& subject) {
 
 }  // namespace
 
-Subject subject_of(const store::PaymentRecord& record) { return {record.key, record.payer, record.network}; }
+Subject subject_of(const store::PaymentRecord& record) {
+    return {record.key, record.payer, record.network};
+}
 
 VerifyResponse valid_answer(const Subject& subject, const Verdict& verdict) {
     VerifyResponse response;
@@ -37,7 +39,8 @@ VerifyResponse invalid_answer(const Subject& subject, const Refusal& refusal) {
     return response;
 }
 
-SettleResponse settled_answer(const Subject& subject, const std::string& transaction, const U256& amount) {
+SettleResponse settled_answer(const Subject& subject, const std::string& transaction,
+                              const U256& amount) {
     SettleResponse response;
     response.success = true;
     response.payer = subject.payer;
@@ -74,7 +77,8 @@ SettleResponse duplicate_answer(const Subject& subject, const std::string& trans
 SettleResponse recorded_answer(const store::PaymentRecord& record) {
     const Subject subject = subject_of(record);
     if (record.state == store::PaymentState::settled) {
-        // A record without its response was written by hand or by nobody: the record itself still says enough.
+        // A record without its response was written by hand or by nobody: the record itself still
+        // says enough.
         if (auto stored = read_settle_response(record.response)) return std::move(*stored);
         return settled_answer(subject, record.transaction, record.amount);
     }
@@ -92,7 +96,8 @@ SettleResponse recorded_answer(const store::PaymentRecord& record) {
 }
 
 std::unexpected<Error> not_judged(Errc code, Reason reason, std::string detail) {
-    return fail_field(code, std::string(to_string(reason)), std::move(detail), std::string(info(reason).next));
+    return fail_field(code, std::string(to_string(reason)), std::move(detail),
+                      std::string(info(reason).next));
 }
 
 Reason reason_of(const Error& error) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The words of the facilitator: judgements as protocol responses, and trouble that is no judgement as an Error that
-// carries its public code. Pure; any thread.
+// The words of the facilitator: judgements as protocol responses, and trouble that is no judgement
+// as an Error that carries its public code. Pure; any thread.
 #pragma once
 
 #include "x402/base/result.hpp"
@@ -12,7 +12,7 @@ namespace x402::facilitator {
 
 // Whom and what an answer is about.
 struct Subject {
-    PaymentKey key;       // empty where the payload could not be read
+    PaymentKey key;  // empty where the payload could not be read
     std::string payer;
     ChainId network;
 };
@@ -21,7 +21,8 @@ Subject subject_of(const store::PaymentRecord& record);
 VerifyResponse valid_answer(const Subject& subject, const Verdict& verdict);
 VerifyResponse invalid_answer(const Subject& subject, const Refusal& refusal);
 
-SettleResponse settled_answer(const Subject& subject, const std::string& transaction, const U256& amount);
+SettleResponse settled_answer(const Subject& subject, const std::string& transaction,
+                              const U256& amount);
 SettleResponse failed_answer(const Subject& subject, const Refusal& refusal);
 // Says nothing about success: the transaction is what a reader may look at.
 SettleResponse pending_answer(const Subject& subject, const std::string& transaction);
@@ -29,7 +30,8 @@ SettleResponse duplicate_answer(const Subject& subject, const std::string& trans
 // What a final record says: the stored response, or its failure.
 SettleResponse recorded_answer(const store::PaymentRecord& record);
 
-// No judgement was had. Errc::unreachable says that nothing was begun; any other that something may have been.
+// No judgement was had. Errc::unreachable says that nothing was begun; any other that something may
+// have been.
 std::unexpected<Error> not_judged(Errc code, Reason reason, std::string detail);
 Reason reason_of(const Error& error);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a network may cost its operator: per payment and per day, counting what is spent and what is in flight. Pure
-// data; the engine's core.
+// What a network may cost its operator: per payment and per day, counting what is spent and what is
+// in flight. Pure data; the engine's core.
 #pragma once
 
 #include "x402/base/clock.hpp"
@@ -15,7 +15,8 @@ public:
 
     // Whether anything at all may be begun: asked before a payment is claimed.
     bool exhausted() const noexcept;
-    // Whether a transaction of `payments` payments that may cost `most` fits: asked before a slot is taken.
+    // Whether a transaction of `payments` payments that may cost `most` fits: asked before a slot
+    // is taken.
     bool fits(const U256& most, std::size_t payments) const noexcept;
     void reserve(const U256& most) noexcept { in_flight_ = in_flight_.saturating_add(most); }
     void release(const U256& most, const U256& spent) noexcept;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tokens and buckets. Lengths are compared through hashes, because a comparison that ends early on another length
-// tells the length.
+// Tokens and buckets. Lengths are compared through hashes, because a comparison that ends early on
+// another length tells the length.
 #include "x402/facilitator/callers.hpp"
 
 #include <algorithm>
@@ -42,7 +42,8 @@ Caller make_caller(crypto::Secret token) {
     return {"caller-" + to_hex(print.view().first(6)), std::move(token)};
 }
 
-std::optional<std::string> find_caller(const std::vector<Caller>& callers, std::string_view authorization) {
+std::optional<std::string> find_caller(const std::vector<Caller>& callers,
+                                       std::string_view authorization) {
     const std::string_view token = bearer_of(authorization);
     const Hash32 given = crypto::sha256(as_bytes(token));
     const Caller* found = nullptr;

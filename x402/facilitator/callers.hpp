@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who asks, and how often. Tokens are compared in constant time, all of them, so that neither the text nor the
-// place of a right one shows in the time; a bucket per caller bounds the rate. Any thread.
+// Who asks, and how often. Tokens are compared in constant time, all of them, so that neither the
+// text nor the place of a right one shows in the time; a bucket per caller bounds the rate. Any
+// thread.
 #pragma once
 
 #include <map>
@@ -16,23 +17,26 @@
 
 namespace x402::facilitator {
 
-// A known caller: the name is a hash of the token, so that it stays the same whatever the order of the file.
+// A known caller: the name is a hash of the token, so that it stays the same whatever the order of
+// the file.
 struct Caller {
     std::string name;
     crypto::Secret token;
 };
 Caller make_caller(crypto::Secret token);
 
-// The name of the caller whose token the `Authorization` header carries; nothing when it is nobody's.
-std::optional<std::string> find_caller(const std::vector<Caller>& callers, std::string_view authorization);
+// The name of the caller whose token the `Authorization` header carries; nothing when it is
+// nobody's.
+std::optional<std::string> find_caller(const std::vector<Caller>& callers,
+                                       std::string_view authorization);
 
 // A token bucket: `rate` a second, `burst` at once. Pure.
 struct Bucket {
-    std::int64_t level = 0;    // thousandths of a request
+    std::int64_t level = 0;  // thousandths of a request
     Duration at{};
 };
 struct BucketRule {
-    std::int64_t rate = 0;     // requests a second; 0: no limit
+    std::int64_t rate = 0;  // requests a second; 0: no limit
     std::int64_t burst = 0;
 };
 // True when the request may pass, and then it is taken from the bucket.
@@ -40,7 +44,8 @@ bool take(Bucket& bucket, const BucketRule& rule, Duration now) noexcept;
 // Whole seconds until the next may pass, at least 1.
 std::int64_t retry_after_s(const Bucket& bucket, const BucketRule& rule) noexcept;
 
-// The buckets of everybody who asks. Bounded: when it is full, those that are full again are forgotten first.
+// The buckets of everybody who asks. Bounded: when it is full, those that are full again are
+// forgotten first.
 class RateLimit {
 public:
     explicit RateLimit(BucketRule rule) : rule_(rule) {}

@@ -24,12 +24,18 @@ TEST(Callers, Table) {
         int want;  // which caller; -1: nobody
     };
     const Row rows[] = {
-        {"first", "Bearer alpha-token", 0},      {"second", "Bearer beta-token", 1},
-        {"scheme without case", "bearer beta-token", 1}, {"spaces around", "Bearer   beta-token  ", 1},
-        {"no header", "", -1},                   {"no token", "Bearer ", -1},
-        {"no scheme", "alpha-token", -1},        {"other scheme", "Basic alpha-token", -1},
-        {"prefix", "Bearer alpha-toke", -1},     {"longer", "Bearer alpha-token2", -1},
-        {"other case", "Bearer Alpha-token", -1}, {"two", "Bearer alpha-token beta-token", -1},
+        {"first", "Bearer alpha-token", 0},
+        {"second", "Bearer beta-token", 1},
+        {"scheme without case", "bearer beta-token", 1},
+        {"spaces around", "Bearer   beta-token  ", 1},
+        {"no header", "", -1},
+        {"no token", "Bearer ", -1},
+        {"no scheme", "alpha-token", -1},
+        {"other scheme", "Basic alpha-token", -1},
+        {"prefix", "Bearer alpha-toke", -1},
+        {"longer", "Bearer alpha-token2", -1},
+        {"other case", "Bearer Alpha-token", -1},
+        {"two", "Bearer alpha-token beta-token", -1},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);

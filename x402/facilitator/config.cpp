@@ -7,7 +7,8 @@
 namespace x402::facilitator {
 namespace {
 
-// A listener that others can reach is limited unless the file says otherwise (users.md: 50 a second is usual).
+// A listener that others can reach is limited unless the file says otherwise (users.md: 50 a second
+// is usual).
 constexpr std::int64_t kPublicRate = 100;
 constexpr std::int64_t kBurstSeconds = 5;
 constexpr std::int64_t kMaxThreads = 256;
@@ -18,10 +19,11 @@ Result<std::vector<Caller>> read_callers(const Tree& root, const std::string& ba
     X402_TRY(const std::vector<std::string> references, root.opt_texts("callers"));
     for (const std::string& reference : references) {
         auto token = crypto::load_secret(reference, base_dir);
-        // The reference is repeated only in its form: a token written into the file must not reach a log.
+        // The reference is repeated only in its form: a token written into the file must not reach
+        // a log.
         if (!token) {
-            return root.find("callers")->wrong("a caller's token could not be read: " + token.error().detail,
-                                               token.error().next);
+            return root.find("callers")->wrong(
+                "a caller's token could not be read: " + token.error().detail, token.error().next);
         }
         callers.push_back(make_caller(std::move(*token)));
     }
@@ -50,8 +52,9 @@ Result<std::set<AllowedPayTo>> read_pay_to_allow(const Tree& root, const Modules
     for (const std::string& text : texts) {
         const auto readings = readings_of(text, modules);
         if (readings.empty()) {
-            return root.find("pay_to_allow")->wrong("\"" + text + "\" is no address of a network of this build",
-                                                    "write an address, or \"eip155:8453:0x...\"");
+            return root.find("pay_to_allow")
+                ->wrong("\"" + text + "\" is no address of a network of this build",
+                        "write an address, or \"eip155:8453:0x...\"");
         }
         allowed.insert(readings.begin(), readings.end());
     }
@@ -75,15 +78,18 @@ Result<MinAmount> read_min_amount(const Tree& section) {
     }
     auto price = parse_price(text);
     if (!price) {
-        return value->wrong(price.error().detail, "write \"$0.001\", \"0.001 USDC\", or a count of atomic units");
+        return value->wrong(price.error().detail,
+                            "write \"$0.001\", \"0.001 USDC\", or a count of atomic units");
     }
     least.price = std::move(*price);
     return least;
 }
 
-Result<NetworkConfig> read_network(const Tree& networks, const Tree::Member& member, const Modules& modules) {
+Result<NetworkConfig> read_network(const Tree& networks, const Tree::Member& member,
+                                   const Modules& modules) {
     const Tree* section = networks.find(member.key);
-    if (!section->is_table()) return section->wrong("a network is a table", "write [networks.\"eip155:8453\"]");
+    if (!section->is_table())
+        return section->wrong("a network is a table", "write [networks.\"eip155:8453\"]");
     auto id = modules.find_network(member.key);
     if (!id) return section->wrong(id.error().detail, "write a CAIP-2 id such as \"eip155:8453\"");
     NetworkConfig config;
@@ -102,34 +108,41 @@ Result<NetworkConfig> read_network(const Tree& networks, const Tree::Member& mem
     return config;
 }
 
-Result<std::vector<NetworkConfig>> read_networks(const Tree& root, const Modules& modules, bool only_with_signers) {
+Result<std::vector<NetworkConfig>> read_networks(const Tree& root, const Modules& modules,
+                                                 bool only_with_signers) {
     std::vector<NetworkConfig> out;
     const Tree* networks = root.find("networks");
     if (networks == nullptr || !networks->is_table() || networks->members().empty()) {
-        return root.wrong("no network is configured", "add [networks.\"eip155:84532\"] with rpc and signers");
+        return root.wrong("no network is configured",
+                          "add [networks.\"eip155:84532\"] with rpc and signers");
     }
     for (const auto& member : networks->members()) {
         const Tree* section = networks->find(member.key);
         const auto& keys = section->members();
-        const bool signs = std::any_of(keys.begin(), keys.end(),
-                                       [](const Tree::Member& key) { return key.key == "signers"; });
+        const bool signs = std::any_of(
+            keys.begin(), keys.end(), [](const Tree::Member& key) { return key.key == "signers"; });
         if (only_with_signers && !signs) continue;
         X402_TRY(NetworkConfig config, read_network(*networks, member, modules));
-        const bool twice = std::any_of(out.begin(), out.end(),
-                                       [&](const NetworkConfig& other) { return other.id == config.id; });
-        if (twice) return section->wrong("the network " + config.id.text() + " is configured twice");
+        const bool twice = std::any_of(out.begin(), out.end(), [&](const NetworkConfig& other) {
+            return other.id == config.id;
+        });
+        if (twice)
+            return section->wrong("the network " + config.id.text() + " is configured twice");
         if (!signs) {
-            return section->wrong("a facilitator's network needs signers", "add signers = [\"env:X402_SIGNER\"]");
+            return section->wrong("a facilitator's network needs signers",
+                                  "add signers = [\"env:X402_SIGNER\"]");
         }
         out.push_back(std::move(config));
     }
-    if (out.empty()) return networks->wrong("no network has signers", "add signers = [\"env:X402_SIGNER\"]");
+    if (out.empty())
+        return networks->wrong("no network has signers", "add signers = [\"env:X402_SIGNER\"]");
     return out;
 }
 
 Result<void> read_rate(const Tree& root, Config& config) {
     X402_TRY(const auto rate, root.opt_integer("rate"));
-    if (rate && *rate < 0) return root.find("rate")->wrong("a rate is not negative", "0 means no limit");
+    if (rate && *rate < 0)
+        return root.find("rate")->wrong("a rate is not negative", "0 means no limit");
     config.rate.rate = rate ? *rate : (config.loopback ? 0 : kPublicRate);
     config.rate.burst = config.rate.rate * kBurstSeconds;
     return {};
@@ -143,7 +156,8 @@ bool is_loopback_listener(std::string_view listen) noexcept {
     if (host == "localhost" || host == "[::1]") return true;
     // All four numbers, because "127.example.com" is a name.
     if (!host.starts_with("127.")) return false;
-    return std::all_of(host.begin(), host.end(), [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
+    return std::all_of(host.begin(), host.end(),
+                       [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
 }
 
 Result<Config> read_config(const Tree& root, const Modules& modules, std::string base_dir) {

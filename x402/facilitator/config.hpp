@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// facilitator.toml, checked. Keys of [networks.X] that are the module's are read by the module when it connects; the
-// configuration's tree must therefore live until the service has started. A facilitator inside a gateway reads the
-// same [networks] and nothing else. Every error names file, line, key and remedy. One thread.
+// facilitator.toml, checked. Keys of [networks.X] that are the module's are read by the module when
+// it connects; the configuration's tree must therefore live until the service has started. A
+// facilitator inside a gateway reads the same [networks] and nothing else. Every error names file,
+// line, key and remedy. One thread.
 #pragma once
 
 #include <optional>
@@ -25,8 +26,9 @@ struct MinAmount {
 struct NetworkConfig {
     ChainId id;
     const Tree* section = nullptr;
-    Duration settle_wait = std::chrono::seconds(30);  // how long /settle waits before it says pending
-    bool accept_observed = false;                     // payTo is used by this store alone
+    Duration settle_wait =
+        std::chrono::seconds(30);  // how long /settle waits before it says pending
+    bool accept_observed = false;  // payTo is used by this store alone
     bool any_token = false;
     MinAmount min_amount;
 };

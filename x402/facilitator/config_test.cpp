@@ -24,11 +24,14 @@ struct Bench {
     Modules modules;
     std::optional<Tree> tree;
 
-    Result<Config> read(std::string_view head, std::string_view tail = kNetwork, bool inside = false) {
-        auto parsed = ops::parse_toml(std::string(head) + "\n" + std::string(tail), "facilitator.toml");
+    Result<Config> read(std::string_view head, std::string_view tail = kNetwork,
+                        bool inside = false) {
+        auto parsed =
+            ops::parse_toml(std::string(head) + "\n" + std::string(tail), "facilitator.toml");
         EXPECT_TRUE(parsed) << (parsed ? "" : to_string(parsed.error()));
         tree = std::move(*parsed);
-        return inside ? read_inside_config(*tree, modules, "/tmp") : read_config(*tree, modules, "/tmp");
+        return inside ? read_inside_config(*tree, modules, "/tmp")
+                      : read_config(*tree, modules, "/tmp");
     }
 };
 
@@ -51,9 +54,11 @@ TEST(FacilitatorConfig, ReadsEveryKey) {
     ::setenv("X402_TEST_TOKEN", "secret", 1);
     Bench bench;
     const auto config = bench.read(
-        "listen = \"0.0.0.0:0\"\nstore = \"memory:\"\nthreads = 3\ncallers = [\"env:X402_TEST_TOKEN\"]\n"
+        "listen = \"0.0.0.0:0\"\nstore = \"memory:\"\nthreads = 3\ncallers = "
+        "[\"env:X402_TEST_TOKEN\"]\n"
         "pay_to_allow = [\"Shop\", \"fake:one:Cafe\"]\nopen = true\nrate = 7\n",
-        "[networks.\"Fake One\"]\nsigners = [\"env:S\"]\nsettle_wait = \"5s\"\naccept_observed = true\n"
+        "[networks.\"Fake One\"]\nsigners = [\"env:S\"]\nsettle_wait = \"5s\"\naccept_observed = "
+        "true\n"
         "any_token = true\nmin_amount = \"$0.5\"\n");
     ASSERT_TRUE(config) << to_string(config.error());
     EXPECT_FALSE(config->loopback);
@@ -75,7 +80,8 @@ TEST(FacilitatorConfig, ReadsEveryKey) {
 TEST(FacilitatorConfig, MinAmountForms) {
     Bench bench;
     const auto least = [&](const char* text) {
-        return bench.read("", "[networks.\"fake:one\"]\nsigners = [\"env:S\"]\nmin_amount = " + std::string(text));
+        return bench.read("", "[networks.\"fake:one\"]\nsigners = [\"env:S\"]\nmin_amount = " +
+                                  std::string(text));
     };
     EXPECT_EQ(*least("1000")->networks[0].min_amount.atomic, U256(1'000));
     EXPECT_EQ(*least("\"1000\"")->networks[0].min_amount.atomic, U256(1'000));
@@ -94,18 +100,24 @@ TEST(FacilitatorConfig, Refusals) {
     };
     const Row rows[] = {
         {"public and unguarded", "listen = \"0.0.0.0:4020\"", kNetwork.data(), "who may ask"},
-        {"a name that only looks local", "listen = \"127.example.com:1\"", kNetwork.data(), "who may ask"},
-        {"missing token", "callers = [\"env:X402_TEST_NOT_SET\"]", kNetwork.data(), "could not be read"},
+        {"a name that only looks local", "listen = \"127.example.com:1\"", kNetwork.data(),
+         "who may ask"},
+        {"missing token", "callers = [\"env:X402_TEST_NOT_SET\"]", kNetwork.data(),
+         "could not be read"},
         {"token in the file", "callers = [\"hunter2\"]", kNetwork.data(), "could not be read"},
         {"pay_to of nobody", "pay_to_allow = [\"a:b\"]", kNetwork.data(), "is no address"},
         {"no threads", "threads = 0", kNetwork.data(), "threads"},
         {"no network", "", "", "no network"},
         {"unknown network", "", "[networks.\"mars:1\"]\nsigners = [\"env:S\"]", "mars"},
         {"no signers", "", "[networks.\"fake:one\"]\nrpc = [\"http://x\"]", "needs signers"},
-        {"twice", "", "[networks.\"fake:one\"]\nsigners = [\"env:S\"]\n[networks.fake-one]\nsigners = [\"env:S\"]",
+        {"twice", "",
+         "[networks.\"fake:one\"]\nsigners = [\"env:S\"]\n[networks.fake-one]\nsigners = "
+         "[\"env:S\"]",
          "twice"},
-        {"wait too long", "", "[networks.\"fake:one\"]\nsigners = [\"env:S\"]\nsettle_wait = \"1h\"", "settle_wait"},
-        {"no wait", "", "[networks.\"fake:one\"]\nsigners = [\"env:S\"]\nsettle_wait = \"0s\"", "settle_wait"},
+        {"wait too long", "",
+         "[networks.\"fake:one\"]\nsigners = [\"env:S\"]\nsettle_wait = \"1h\"", "settle_wait"},
+        {"no wait", "", "[networks.\"fake:one\"]\nsigners = [\"env:S\"]\nsettle_wait = \"0s\"",
+         "settle_wait"},
         {"negative rate", "rate = -1", kNetwork.data(), "rate"},
     };
     for (const Row& row : rows) {
@@ -113,25 +125,29 @@ TEST(FacilitatorConfig, Refusals) {
         Bench bench;
         const auto config = bench.read(row.head, row.tail);
         ASSERT_FALSE(config);
-        EXPECT_NE(to_string(config.error()).find(row.says), std::string::npos) << to_string(config.error());
-        EXPECT_EQ(to_string(config.error()).find("hunter2"), std::string::npos) << "a secret was repeated";
+        EXPECT_NE(to_string(config.error()).find(row.says), std::string::npos)
+            << to_string(config.error());
+        EXPECT_EQ(to_string(config.error()).find("hunter2"), std::string::npos)
+            << "a secret was repeated";
     }
 }
 
 TEST(FacilitatorConfig, PublicListenersAreGuardedInAnyOfThreeWays) {
     ::setenv("X402_TEST_TOKEN", "secret", 1);
-    for (const char* guard : {"open = true", "callers = [\"env:X402_TEST_TOKEN\"]", "pay_to_allow = [\"shop\"]"}) {
+    for (const char* guard :
+         {"open = true", "callers = [\"env:X402_TEST_TOKEN\"]", "pay_to_allow = [\"shop\"]"}) {
         Bench bench;
         const auto config = bench.read("listen = \"0.0.0.0:4020\"\n" + std::string(guard));
         ASSERT_TRUE(config) << guard;
-        EXPECT_GT(config->rate.rate, 0) << "a public listener is limited unless the file says otherwise";
+        EXPECT_GT(config->rate.rate, 0)
+            << "a public listener is limited unless the file says otherwise";
     }
 }
 
 TEST(FacilitatorConfig, InsideAGatewayOnlyNetworksWithSigners) {
     Bench bench;
-    const auto config =
-        bench.read("listen = \"0.0.0.0:1\"", "[networks.\"fake:one\"]\nrpc = [\"http://x\"]\n", true);
+    const auto config = bench.read("listen = \"0.0.0.0:1\"",
+                                   "[networks.\"fake:one\"]\nrpc = [\"http://x\"]\n", true);
     ASSERT_FALSE(config);
     EXPECT_NE(to_string(config.error()).find("signers"), std::string::npos);
     const auto good = bench.read("listen = \"0.0.0.0:1\"", kNetwork, true);

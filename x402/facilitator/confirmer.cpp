@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a look may bring about. Nothing is ended before the journal has it; a payment whose end cannot be proven yet
-// keeps the whole slot open, and the next look tries again.
+// What a look may bring about. Nothing is ended before the journal has it; a payment whose end
+// cannot be proven yet keeps the whole slot open, and the next look tries again.
 #include "x402/facilitator/confirmer.hpp"
 
 #include <algorithm>
@@ -116,7 +116,8 @@ Task<Verdicts> judge_dead(DeskPtr desk, SlotPtr slot) {
     co_return verdicts;
 }
 
-// Writes the slot's end until it is written. An Error: the slot is not ours any more, or we are to stop.
+// Writes the slot's end until it is written. An Error: the slot is not ours any more, or we are to
+// stop.
 Task<Result<void>> write_slot_end(DeskPtr desk, store::SlotEnd end) {
     for (;;) {
         auto written = co_await desk->store.end_slot(end);
@@ -156,10 +157,12 @@ Task<void> end_slot(DeskPtr desk, Line* line, SlotPtr slot, store::SlotEnd end, 
         co_return;
     }
     if (end.state == store::SlotState::dead && slot->lane->recorded) {
-        std::erase_if(*slot->lane->recorded, [&](const Slot& each) { return each.key == slot->slot.key; });
+        std::erase_if(*slot->lane->recorded,
+                      [&](const Slot& each) { return each.key == slot->slot.key; });
     }
     const auto spent = end.cost.to_decimal();
-    desk->metrics.count("x402_sponsor_cost_total", {{"chain", line->config.id.text()}}, std::stod(spent));
+    desk->metrics.count("x402_sponsor_cost_total", {{"chain", line->config.id.text()}},
+                        std::stod(spent));
     pass_on(desk, slot, verdicts);
     close_slot(desk, *line, slot, end.cost);
 }
@@ -190,7 +193,7 @@ SlotEvent wait_event(const Desk& desk, const Line& line, const SlotRun& slot) {
     times.accepted = slot.accepted;
     times.can_replace = line.network->can_replace() && !slot.lane->retired;
     for (const SlotPtr& open : line.open) {
-        if (open->lane != slot.lane) continue;
+        if (open->lane != slot.lane || open->landed) continue;
         times.oldest = open.get() == &slot;
         break;
     }
@@ -201,7 +204,8 @@ Task<void> bump(DeskPtr desk, Line* line, SlotPtr slot) {
     const bool filler = slot->phase == SlotPhase::filled;
     auto attempt = co_await sign_attempt(line, slot, filler);
     if (!attempt) {
-        log::warn("not_bumped", {{"signer", slot->slot.signer}, {"error", to_string(attempt.error())}});
+        log::warn("not_bumped",
+                  {{"signer", slot->slot.signer}, {"error", to_string(attempt.error())}});
         co_await send(desk, line, slot);
         co_return;
     }
@@ -252,9 +256,11 @@ Task<void> take_dead(DeskPtr desk, Line* line, SlotPtr slot) {
 
 Task<void> look_and_act(DeskPtr desk, Line* line, SlotPtr slot) {
     static const std::vector<Action> kNoActions;
-    const std::vector<Action>& actions = slot->phase == SlotPhase::filled ? kNoActions : slot->actions;
+    const std::vector<Action>& actions =
+        slot->phase == SlotPhase::filled ? kNoActions : slot->actions;
     auto seen = co_await line->network->observe(slot->slot, actions, slot->attempts);
     const SeenState state = seen ? seen->state : SeenState::unknown;
+    slot->landed = state == SeenState::mined || state == SeenState::dead;
     if (state == SeenState::mined) {
         co_await take_mined(desk, line, slot, std::move(*seen));
     } else if (state == SeenState::dead) {

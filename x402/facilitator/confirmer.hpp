@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One watch per network for everything that is in flight: looks at each open slot, sends again, signs higher fees
-// where the network can replace, and when a slot has ended judges each of its payments and writes all of it at once.
-// Home core.
+// One watch per network for everything that is in flight: looks at each open slot, sends again,
+// signs higher fees where the network can replace, and when a slot has ended judges each of its
+// payments and writes all of it at once. Home core.
 #pragma once
 
 #include "x402/facilitator/desk.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attack 12: the process dies, or the journal fails, at every single write of a settlement, before and after the
-// write became durable. Whatever the write was: money moves at most once, the success is told at most once, and the
-// payment is never lost.
+// Attack 12: the process dies, or the journal fails, at every single write of a settlement, before
+// and after the write became durable. Whatever the write was: money moves at most once, the success
+// is told at most once, and the payment is never lost.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -26,10 +26,14 @@ enum class Fault { crash_before, crash_after, fail_before, fail_after };
 
 const char* name_of(Fault fault) {
     switch (fault) {
-        case Fault::crash_before: return "crash before";
-        case Fault::crash_after: return "crash after";
-        case Fault::fail_before: return "fail before";
-        case Fault::fail_after: return "fail after";
+        case Fault::crash_before:
+            return "crash before";
+        case Fault::crash_after:
+            return "crash after";
+        case Fault::fail_before:
+            return "fail before";
+        case Fault::fail_after:
+            return "fail after";
     }
     return "";
 }
@@ -113,10 +117,11 @@ TEST_P(EveryWrite, MovesMoneyOnce) {
     EXPECT_GT(tried, 10U) << "the fault was met too rarely to prove anything";
 }
 
-INSTANTIATE_TEST_SUITE_P(Faults, EveryWrite,
-                         ::testing::Combine(::testing::Values(Fault::crash_before, Fault::crash_after,
-                                                              Fault::fail_before, Fault::fail_after),
-                                            ::testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(
+    Faults, EveryWrite,
+    ::testing::Combine(::testing::Values(Fault::crash_before, Fault::crash_after,
+                                         Fault::fail_before, Fault::fail_after),
+                       ::testing::Bool()));
 
 }  // namespace
 }  // namespace x402::facilitator::test

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Simulation and the choice of a slot. Several departures of a lane may simulate at once; choosing a slot is one at
-// a time. Until the slot is recorded, giving up is safe: nothing was signed.
+// Simulation and the choice of a slot. Several departures of a lane may simulate at once; choosing
+// a slot is one at a time. Until the slot is recorded, giving up is safe: nothing was signed.
 #include "x402/facilitator/departure.hpp"
 
 #include <algorithm>
@@ -35,7 +35,8 @@ Task<bool> wait_a_little(DeskPtr desk, Patience& patience) {
 
 std::vector<Action> actions_of(const Group& group) {
     std::vector<Action> actions;
-    for (const LivePtr& live : group) actions.insert(actions.end(), live->actions.begin(), live->actions.end());
+    for (const LivePtr& live : group)
+        actions.insert(actions.end(), live->actions.begin(), live->actions.end());
     return actions;
 }
 
@@ -82,7 +83,8 @@ void sort_out(const DeskPtr& desk, Departure& departure, const Simulation& simul
     departure.group = std::move(good);
 }
 
-// The network will never simulate this: a group is asked one by one, and one alone is what it cannot take.
+// The network will never simulate this: a group is asked one by one, and one alone is what it
+// cannot take.
 void take_apart(const DeskPtr& desk, Departure& departure, const Error& error) {
     const bool single = departure.group.size() == 1;
     for (const LivePtr& live : departure.group) {
@@ -95,20 +97,24 @@ void take_apart(const DeskPtr& desk, Departure& departure, const Error& error) {
     departure.group.clear();
 }
 
-// A simulation without refusals for whoever is left of the group; nothing when the group has dissolved.
+// A simulation without refusals for whoever is left of the group; nothing when the group has
+// dissolved.
 Task<std::optional<Simulation>> simulate(DeskPtr desk, Departure& departure, Patience& patience) {
     while (!departure.group.empty()) {
         const std::vector<Action> actions = actions_of(departure.group);
-        auto simulation = co_await departure.line->network->simulate(actions, departure.lane->signer);
+        auto simulation =
+            co_await departure.line->network->simulate(actions, departure.lane->signer);
         const bool usable = simulation && simulation->refusals.size() == actions.size();
         if (usable && simulation->ok()) co_return std::move(*simulation);
         if (usable) {
             sort_out(desk, departure, *simulation);
             continue;
         }
-        const Error error = simulation ? Error{Errc::bad_peer, "an answer of the wrong length", {}, {}, true}
-                                       : simulation.error();
-        log::warn("simulation_failed", {{"network", departure.line->config.id.text()}, {"error", to_string(error)}});
+        const Error error =
+            simulation ? Error{Errc::bad_peer, "an answer of the wrong length", {}, {}, true}
+                       : simulation.error();
+        log::warn("simulation_failed",
+                  {{"network", departure.line->config.id.text()}, {"error", to_string(error)}});
         if (!error.retryable) {
             take_apart(desk, departure, error);
             continue;
@@ -169,7 +175,8 @@ void remember(Line& line, Lane& lane, const Slot& slot) {
     if (old != recorded.end()) recorded.erase(old);
 }
 
-SlotPtr make_slot(const Desk& desk, const Departure& departure, const Slot& slot, const Simulation& simulation) {
+SlotPtr make_slot(const Desk& desk, const Departure& departure, const Slot& slot,
+                  const Simulation& simulation) {
     auto run = std::make_shared<SlotRun>();
     run->slot = slot;
     run->name = {departure.line->config.id, departure.lane->signer, slot.key};
@@ -183,18 +190,21 @@ SlotPtr make_slot(const Desk& desk, const Departure& departure, const Slot& slot
     return run;
 }
 
-// Whether the row is there although the write's answer was an error: taking another slot would then be a second.
+// Whether the row is there although the write's answer was an error: taking another slot would then
+// be a second.
 Task<bool> was_written(DeskPtr desk, SlotPtr slot) {
     const auto open = co_await desk->store.open_slots(slot->name.network);
     if (!open) co_return false;
     for (const store::SlotRecord& record : *open) {
-        if (record.name == slot->name) co_return record.payments == slot->keys && record.attempts.empty();
+        if (record.name == slot->name)
+            co_return record.payments == slot->keys&& record.attempts.empty();
     }
     co_return false;
 }
 
 // One try. conflict: that key is taken already; any other error: try again later.
-Task<Result<SlotPtr>> try_slot(DeskPtr desk, const Departure& departure, const Simulation& simulation) {
+Task<Result<SlotPtr>> try_slot(DeskPtr desk, const Departure& departure,
+                               const Simulation& simulation) {
     Line& line = *departure.line;
     Lane& lane = *departure.lane;
     X402_CO_TRY_VOID(co_await load_recorded(desk, line, lane));
@@ -220,14 +230,16 @@ Task<Result<SlotPtr>> try_slot(DeskPtr desk, const Departure& departure, const S
 }
 
 // A recorded slot for the group; null when it gave up or stops.
-Task<SlotPtr> take_slot(DeskPtr desk, Departure& departure, const Simulation& simulation, Patience& patience) {
+Task<SlotPtr> take_slot(DeskPtr desk, Departure& departure, const Simulation& simulation,
+                        Patience& patience) {
     co_await await_turn(*departure.lane);
     const Turn turn(*departure.lane);
     int conflicts = 0;
     for (;;) {
         auto run = co_await try_slot(desk, departure, simulation);
         if (run) co_return std::move(*run);
-        log::warn("no_slot", {{"signer", departure.lane->signer}, {"error", to_string(run.error())}});
+        log::warn("no_slot",
+                  {{"signer", departure.lane->signer}, {"error", to_string(run.error())}});
         const bool taken = run.error().code == Errc::conflict;
         if (taken && ++conflicts < kSlotConflicts) continue;
         const bool on = co_await wait_a_little(desk, patience);

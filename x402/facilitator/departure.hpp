@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a ready group to an attempt on the network, strictly in this order: simulate -> take a slot (recorded) -> sign
-// -> record the attempt -> broadcast -> note the answer. A crash between any two steps leaves a journal from which
-// the next start goes on. Home core.
+// From a ready group to an attempt on the network, strictly in this order: simulate -> take a slot
+// (recorded) -> sign -> record the attempt -> broadcast -> note the answer. A crash between any two
+// steps leaves a journal from which the next start goes on. Home core.
 #pragma once
 
 #include "x402/facilitator/desk.hpp"
@@ -26,7 +26,8 @@ struct Unrecorded {
     Attempt attempt;
     bool filler = false;
 };
-// Journals an attempt of an open slot, then sends it. An Error: it could not be journalled, and was not sent.
+// Journals an attempt of an open slot, then sends it. An Error: it could not be journalled, and was
+// not sent.
 Task<Result<void>> record_and_send(DeskPtr desk, Line* line, SlotPtr slot, Unrecorded next);
 // Sends the newest attempt's bytes (again) and notes the answer, which proves nothing.
 Task<void> send(DeskPtr desk, Line* line, SlotPtr slot);

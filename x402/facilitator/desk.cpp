@@ -13,10 +13,13 @@ constexpr Duration kDiskPause = std::chrono::milliseconds(250);
 
 std::string_view outcome_word(const Ended& ended) {
     switch (ended.how) {
-        case Ended::How::settled: return "settled";
-        case Ended::How::failed: return is_duplicate(ended.response) ? "duplicate" : "failed";
+        case Ended::How::settled:
+            return "settled";
+        case Ended::How::failed:
+            return is_duplicate(ended.response) ? "duplicate" : "failed";
         case Ended::How::unavailable:
-        case Ended::How::look_again: break;
+        case Ended::How::look_again:
+            break;
     }
     return "unavailable";
 }
@@ -79,18 +82,21 @@ Task<Result<void>> write_end(DeskPtr desk, store::PaymentEnd end) {
     }
 }
 
-store::PaymentEnd settled_end(const Live& live, const std::string& transaction, std::uint64_t block) {
+store::PaymentEnd settled_end(const Live& live, const std::string& transaction,
+                              std::uint64_t block) {
     store::PaymentEnd end;
     end.key = live.record.key;
     end.how = store::PaymentEnd::How::settled;
     end.transaction = transaction;
     end.block = block;
-    const SettleResponse response = settled_answer(subject_of(live.record), transaction, live.charged);
+    const SettleResponse response =
+        settled_answer(subject_of(live.record), transaction, live.charged);
     end.response = json::dump(write(response));
     return end;
 }
 
-store::PaymentEnd failed_end(const Live& live, const Refusal& refusal, const std::string& transaction) {
+store::PaymentEnd failed_end(const Live& live, const Refusal& refusal,
+                             const std::string& transaction) {
     store::PaymentEnd end;
     end.key = live.record.key;
     end.how = store::PaymentEnd::How::failed;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table everything of a running facilitator lies on: networks with their lanes and open slots, and the payments
-// being settled. Plain data, touched on the home core only; the couriers (runner, lanes, confirmer, reconcile) are
-// functions over it that hold it alive. What is durable is in the store; losing this table loses nothing.
+// The table everything of a running facilitator lies on: networks with their lanes and open slots,
+// and the payments being settled. Plain data, touched on the home core only; the couriers (runner,
+// lanes, confirmer, reconcile) are functions over it that hold it alive. What is durable is in the
+// store; losing this table loses nothing.
 #pragma once
 
 #include <atomic>
@@ -10,85 +11,21 @@
 #include <memory>
 
 #include "x402/base/gate.hpp"
-#include "x402/base/sync.hpp"
 #include "x402/facilitator/budget_book.hpp"
-#include "x402/facilitator/pipeline.hpp"
-#include "x402/facilitator/replay_guard.hpp"
-#include "x402/facilitator/settlement_fsm.hpp"
-#include "x402/facilitator/slot_fsm.hpp"
+#include "x402/facilitator/live.hpp"
 #include "x402/net/runtime.hpp"
 #include "x402/ops/metrics.hpp"
 
 namespace x402::facilitator {
 
-struct Line;
-struct Lane;
-
-// How a settlement ended, for those who wait for it.
-struct Ended {
-    enum class How {
-        settled,
-        failed,
-        unavailable,  // nothing was or can be sent by this run; the same request may be made again
-        look_again,   // this run is not ours any more: the record decides
-    };
-    How how = How::look_again;
-    SettleResponse response;
-    Reason reason = Reason::unavailable;
-};
-
-// One payment being settled. Shared, because those who wait outlive its place on the desk.
-struct Live {
-    store::PaymentRecord record;       // the intent
-    RequestPrint print;
-    Payment payment;
-    const FacilitatorScheme* scheme = nullptr;
-    Line* line = nullptr;
-    State state = State::claimed;
-    bool alone = false;                // asked again after a group: a slot of its own
-    bool wary = false;                 // refused among others: the payer's money may be on its way elsewhere
-    bool queued = false;               // in a lane's queue
-    bool sociable = false;             // somebody of its lane could share with it
-    std::vector<Action> actions;
-    std::vector<SignerId> signers;
-    U256 charged;
-    std::optional<Refusal> doubt;      // why it would not be, or was not, paid
-    std::string transaction;           // the newest attempt's
-    Duration began{};
-    Duration ready{};                  // when it entered its lane
-    std::optional<Ended> ended;
-    Bell bell;                         // rung when it ended, and now and then
-};
-using LivePtr = std::shared_ptr<Live>;
-using Group = std::vector<LivePtr>;
-
-// One slot in use.
-struct SlotRun {
-    Slot slot;
-    store::SlotName name;
-    Group payments;                    // null: final already, found on start
-    std::vector<PaymentKey> keys;      // of the payments, in the same order
-    std::vector<Action> actions;
-    Simulation simulation;
-    Duration simulated{};
-    std::vector<Attempt> attempts;
-    SlotPhase phase = SlotPhase::taken;
-    Lane* lane = nullptr;
-    bool busy = false;                 // a courier works on it
-    bool accepted = false;
-    Duration last_attempt{};
-    Duration last_sent{};
-};
-using SlotPtr = std::shared_ptr<SlotRun>;
-
 struct Lane {
     SignerId signer;
-    bool retired = false;              // the signer is not configured any more: its open slots are only watched
+    bool retired = false;  // the signer is not configured any more: its open slots are only watched
     std::deque<LivePtr> waiting;
-    std::vector<Action> last;          // of the newest departure: whom a newcomer could have shared with
-    std::size_t departing = 0;         // on their way to a slot
-    std::size_t in_flight = 0;         // open slots
-    bool taking = false;               // one departure at a time chooses a slot
+    std::vector<Action> last;   // of the newest departure: whom a newcomer could have shared with
+    std::size_t departing = 0;  // on their way to a slot
+    std::size_t in_flight = 0;  // open slots
+    bool taking = false;        // one departure at a time chooses a slot
     Bell taken;
     std::optional<std::vector<Slot>> recorded;  // slots that may still matter; read once, then kept
 };
@@ -105,18 +42,22 @@ struct Line {
     Network* network = nullptr;
     std::vector<const FacilitatorScheme*> schemes;
     std::vector<std::unique_ptr<Lane>> lanes;
-    std::vector<SlotPtr> open;         // oldest first
+    std::vector<SlotPtr> open;  // oldest first
     BudgetBook budget;
     std::size_t turn = 0;
     std::map<std::string, CountedCalls> counted;
-    std::atomic<bool> unfunded{false}; // no signer has anything
+    std::atomic<bool> unfunded{false};  // no signer has anything
 };
 
 struct Desk {
-    Desk(Config config_in, const Modules& modules_in, AssetShelf assets_in, store::SettlementStore& store_in,
-         ops::Metrics& metrics_in, Env env_in)
-        : config(std::move(config_in)), modules(modules_in), assets(std::move(assets_in)), store(store_in),
-          metrics(metrics_in), env(env_in) {}
+    Desk(Config config_in, const Modules& modules_in, AssetShelf assets_in,
+         store::SettlementStore& store_in, ops::Metrics& metrics_in, Env env_in)
+        : config(std::move(config_in)),
+          modules(modules_in),
+          assets(std::move(assets_in)),
+          store(store_in),
+          metrics(metrics_in),
+          env(env_in) {}
 
     Doors doors() const { return {config, modules, assets, schemes}; }
 
@@ -128,12 +69,12 @@ struct Desk {
     Env env;
     FacilitatorSchemes schemes;
     std::vector<std::unique_ptr<Line>> lines;
-    net::Executor home;                // where everything here is touched
+    net::Executor home;  // where everything here is touched
     std::map<PaymentKey, LivePtr> lives;
     std::atomic<bool> draining{false};
     std::atomic<bool> store_trouble{false};
-    bool orphans = false;              // something was left to the journal: the watch reads it again
-    Gate gate;                         // every courier is inside; closed: they stop at their next step
+    bool orphans = false;  // something was left to the journal: the watch reads it again
+    Gate gate;             // every courier is inside; closed: they stop at their next step
 };
 using DeskPtr = std::shared_ptr<Desk>;
 
@@ -145,11 +86,14 @@ Line* find_line(const Desk& desk, const ChainId& network);
 void finish(Desk& desk, const LivePtr& live, Ended ended);
 // False when the couriers are to stop.
 Task<bool> pause(DeskPtr desk, Duration length);
-// Writes the end of a payment without a slot, again and again while the disk is in trouble. An Error: it is not ours.
+// Writes the end of a payment without a slot, again and again while the disk is in trouble. An
+// Error: it is not ours.
 Task<Result<void>> write_end(DeskPtr desk, store::PaymentEnd end);
 // What the record and those who wait are told of an end, from one place.
-store::PaymentEnd settled_end(const Live& live, const std::string& transaction, std::uint64_t block);
-store::PaymentEnd failed_end(const Live& live, const Refusal& refusal, const std::string& transaction);
+store::PaymentEnd settled_end(const Live& live, const std::string& transaction,
+                              std::uint64_t block);
+store::PaymentEnd failed_end(const Live& live, const Refusal& refusal,
+                             const std::string& transaction);
 Ended ended_by(const Live& live, const store::PaymentEnd& end);
 
 }  // namespace x402::facilitator

@@ -13,32 +13,39 @@ constexpr Duration kFundsEvery = std::chrono::seconds(30);
 constexpr Duration kShortPause = std::chrono::milliseconds(500);
 
 // For a dashboard only: no decision reads it back.
-double approximate(const U256& amount) { return std::stod(amount.to_decimal()); }
+double approximate(const U256& amount) {
+    return std::stod(amount.to_decimal());
+}
 
 void set_line_gauges(Desk& desk, Line& line) {
     const std::string& chain = line.config.id.text();
     for (const auto& lane : line.lanes) {
         const double busy = static_cast<double>(lane->in_flight + lane->departing);
-        desk.metrics.gauge("x402_signer_inflight", busy, {{"chain", chain}, {"signer", lane->signer}});
+        desk.metrics.gauge("x402_signer_inflight", busy,
+                           {{"chain", chain}, {"signer", lane->signer}});
         desk.metrics.gauge("x402_lane_waiting", static_cast<double>(lane->waiting.size()),
                            {{"chain", chain}, {"signer", lane->signer}});
     }
     for (const EndpointHealth& health : line.chain->health()) {
         CountedCalls& counted = line.counted[health.endpoint];
         const auto more_ok = static_cast<double>(health.ok - std::min(health.ok, counted.ok));
-        const auto more_failed = static_cast<double>(health.failed - std::min(health.failed, counted.failed));
+        const auto more_failed =
+            static_cast<double>(health.failed - std::min(health.failed, counted.failed));
         counted = {health.ok, health.failed};
-        desk.metrics.count("x402_rpc_requests_total", {{"endpoint", health.endpoint}, {"result", "ok"}}, more_ok);
-        desk.metrics.count("x402_rpc_requests_total", {{"endpoint", health.endpoint}, {"result", "failed"}},
-                           more_failed);
-        desk.metrics.gauge("x402_rpc_breaker_state", health.resting ? 1 : 0, {{"endpoint", health.endpoint}});
+        desk.metrics.count("x402_rpc_requests_total",
+                           {{"endpoint", health.endpoint}, {"result", "ok"}}, more_ok);
+        desk.metrics.count("x402_rpc_requests_total",
+                           {{"endpoint", health.endpoint}, {"result", "failed"}}, more_failed);
+        desk.metrics.gauge("x402_rpc_breaker_state", health.resting ? 1 : 0,
+                           {{"endpoint", health.endpoint}});
     }
 }
 
 Task<void> read_funds(DeskPtr desk, Line* line) {
     const auto funds = co_await line->network->funds();
     if (!funds) {
-        log::warn("funds_unknown", {{"network", line->config.id.text()}, {"error", to_string(funds.error())}});
+        log::warn("funds_unknown",
+                  {{"network", line->config.id.text()}, {"error", to_string(funds.error())}});
         co_return;
     }
     bool any = funds->empty();
@@ -82,9 +89,11 @@ void count_served(Desk& desk, const Served& served) {
     const std::string chain = known ? served.asked.network.text() : "unknown";
     const std::string scheme = known ? served.asked.scheme : "unknown";
     const std::string base = "facilitator_" + std::string(served.what);
-    desk.metrics.count(base + "_requests_total",
-                       {{"status", std::string(served.status)}, {"chain", chain}, {"scheme", scheme}});
-    desk.metrics.observe_seconds(base + "_duration_seconds", static_cast<double>(served.took.count()) / 1000,
+    desk.metrics.count(
+        base + "_requests_total",
+        {{"status", std::string(served.status)}, {"chain", chain}, {"scheme", scheme}});
+    desk.metrics.observe_seconds(base + "_duration_seconds",
+                                 static_cast<double>(served.took.count()) / 1000,
                                  {{"chain", chain}, {"scheme", scheme}});
 }
 

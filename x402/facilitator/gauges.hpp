@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an operator watches: pending settlements and the oldest of them, lanes, signers' funds, endpoints. Names as
-// the dashboards of the field expect them. Home core.
+// What an operator watches: pending settlements and the oldest of them, lanes, signers' funds,
+// endpoints. Names as the dashboards of the field expect them. Home core.
 #pragma once
 
 #include "x402/facilitator/desk.hpp"
@@ -14,8 +14,8 @@ Task<void> watch_funds(DeskPtr desk, Line* line);
 
 // One finished request, for the counters of requests.
 struct Served {
-    std::string_view what;       // "verify", "settle"
-    std::string_view status;     // "success", "invalid", "failed", "pending", "duplicate", "error"
+    std::string_view what;    // "verify", "settle"
+    std::string_view status;  // "success", "invalid", "failed", "pending", "duplicate", "error"
     const PaymentRequirements& asked;
     Duration took{};
 };

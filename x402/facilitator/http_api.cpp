@@ -42,7 +42,8 @@ net::Response refusal_answer(const Refusal& refusal) {
     json::Object body;
     body["error"] = write(refusal);
     net::Response response = json_answer(refusal.http_status, body);
-    if (refusal.http_status == 503) response.head.headers.add("Retry-After", std::string(kRetryAfterS));
+    if (refusal.http_status == 503)
+        response.head.headers.add("Retry-After", std::string(kRetryAfterS));
     if (refusal.http_status == 401) response.head.headers.add("WWW-Authenticate", "Bearer");
     return response;
 }
@@ -69,7 +70,8 @@ std::expected<std::string, net::Response> let_in(Api& api, const net::Exchange& 
         response.head.headers.set("Retry-After", std::to_string(*wait));
         return std::unexpected(std::move(response));
     }
-    if (!api.config.callers.empty() && !caller) return std::unexpected(refusal_answer(refuse(Reason::unauthorized)));
+    if (!api.config.callers.empty() && !caller)
+        return std::unexpected(refusal_answer(refuse(Reason::unauthorized)));
     return caller.value_or(std::string{});
 }
 
@@ -86,7 +88,8 @@ Result<SettleContext> context_of(const net::RequestHead& head, std::string calle
     return context;
 }
 
-// Says where and what; the words are ours, because the codec never repeats a peer's text in `detail`.
+// Says where and what; the words are ours, because the codec never repeats a peer's text in
+// `detail`.
 Refusal undecodable(const Error& error) {
     const bool large = error.code == Errc::too_large;
     Refusal refusal = refuse(large ? Reason::payload_too_large : Reason::malformed_request);
@@ -96,9 +99,9 @@ Refusal undecodable(const Error& error) {
     return refusal;
 }
 
-
 // The request, or the answer that refuses it.
-Task<std::expected<FacilitatorRequest, net::Response>> read_request(Api& api, net::Exchange& exchange) {
+Task<std::expected<FacilitatorRequest, net::Response>> read_request(Api& api,
+                                                                    net::Exchange& exchange) {
     const auto body = co_await exchange.read_all(limits::kFacilitatorBodyBytes);
     if (!body) co_return std::unexpected(refusal_answer(undecodable(body.error())));
     auto request = read_facilitator_request(*body, api.names);
@@ -166,13 +169,15 @@ Result<Wanted> read_wanted(std::string_view target) {
     target.remove_prefix(kSettlements.size());
     const std::size_t mark = target.find('?');
     const std::string_view key = target.substr(0, mark);
-    if (key.empty() || key.size() > kKeyBytes || key.find_first_of("%/") != std::string_view::npos) {
+    if (key.empty() || key.size() > kKeyBytes ||
+        key.find_first_of("%/") != std::string_view::npos) {
         return fail_field(Errc::invalid, "key", "not a payment key");
     }
     Wanted wanted{PaymentKey(std::string(key)), {}};
     if (mark == std::string_view::npos) return wanted;
     std::string_view query = target.substr(mark + 1);
-    if (!query.starts_with("wait=")) return fail_field(Errc::invalid, "query", "only wait=SECONDS is known");
+    if (!query.starts_with("wait="))
+        return fail_field(Errc::invalid, "query", "only wait=SECONDS is known");
     query.remove_prefix(5);
     std::int64_t seconds = 0;
     const auto [end, error] = std::from_chars(query.data(), query.data() + query.size(), seconds);
@@ -197,7 +202,8 @@ Task<net::Response> settlement(Api& api, net::Exchange& exchange) {
     co_return refusal_answer(refusal);
 }
 
-// Health and readiness are open; numbers about money are for known callers where others can reach the listener.
+// Health and readiness are open; numbers about money are for known callers where others can reach
+// the listener.
 Task<std::optional<net::Response>> admin(Api& api, net::Exchange& exchange, std::string_view path) {
     if (path == "/metrics") {
         if (!api.config.loopback && !api.config.callers.empty()) {
@@ -240,7 +246,8 @@ Task<net::Response> route(Api& api, net::Exchange& exchange) {
 Task<void> handle(std::shared_ptr<Api> api, net::Exchange& exchange) {
     const net::Response response = co_await route(*api, exchange);
     const auto sent = co_await exchange.respond(response);
-    static_cast<void>(sent);  // a client that left needs no answer; the settlement does not need the client
+    static_cast<void>(
+        sent);  // a client that left needs no answer; the settlement does not need the client
 }
 
 }  // namespace

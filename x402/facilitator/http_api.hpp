@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The facilitator over HTTP (core spec, section 7): POST /verify and /settle, GET /supported, /settlements/{key},
-// /health, /ready, /metrics. 200 for every judged payment; what is no judgement is never dressed up as one. Any core.
+// The facilitator over HTTP (core spec, section 7): POST /verify and /settle, GET /supported,
+// /settlements/{key}, /health, /ready, /metrics. 200 for every judged payment; what is no judgement
+// is never dressed up as one. Any core.
 #pragma once
 
 #include "x402/facilitator/config.hpp"

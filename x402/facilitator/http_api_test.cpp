@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The facilitator over loopback HTTP: statuses, headers and bodies exactly as promised, for good and for hostile
-// callers.
+// The facilitator over loopback HTTP: statuses, headers and bodies exactly as promised, for good
+// and for hostile callers.
 #include "x402/facilitator/http_api.hpp"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,8 @@ Order order(const std::string& nonce) {
 struct Site {
     explicit Site(Life& life)
         : world(life.world),
-          server(net::serve(life.runtime, options(), make_handler(life.service, life.config, life.metrics))),
+          server(net::serve(life.runtime, options(),
+                            make_handler(life.service, life.config, life.metrics))),
           client(net::make_http_client()) {
         EXPECT_TRUE(server) << to_string(server.error());
         url = "http://" + (*server)->address();
@@ -120,9 +121,13 @@ Task<void> good_ways(Life& life) {
     EXPECT_EQ((co_await get(site, "/health")).status, 200);
     EXPECT_EQ((co_await get(site, "/ready")).status, 200);
     const Answer metrics = co_await get(site, "/metrics");
-    static constexpr const char* kEach1[] = {"facilitator_verify_requests_total", "facilitator_settle_duration_seconds",
-                             "x402_settle_outcome_total", "x402_pending_settlements", "x402_signer_inflight",
-                             "x402_sponsor_cost_total", "x402_replay_rejected_total"};
+    static constexpr const char* kEach1[] = {"facilitator_verify_requests_total",
+                                             "facilitator_settle_duration_seconds",
+                                             "x402_settle_outcome_total",
+                                             "x402_pending_settlements",
+                                             "x402_signer_inflight",
+                                             "x402_sponsor_cost_total",
+                                             "x402_replay_rejected_total"};
     for (const char* name : kEach1) {
         EXPECT_NE(metrics.body.find(name), std::string::npos) << name;
     }
@@ -154,17 +159,22 @@ Task<void> hostile(Life& life) {
         {"array", "[]", 400, "malformed_request"},
         {"nothing in it", "{}", 400, "malformed_request"},
         {"cut short", good.substr(0, good.size() / 2), 400, "malformed_request"},
-        {"twice the same member", R"({"x402Version":2,"x402Version":2,)" + good.substr(1), 400, "malformed_request"},
+        {"twice the same member", R"({"x402Version":2,"x402Version":2,)" + good.substr(1), 400,
+         "malformed_request"},
         {"deep", std::string(10'000, '['), 413, "payload_too_large"},
-        {"version 3", replaced(good, R"("x402Version":2)", R"("x402Version":3)"), 400, "invalid_x402_version"},
+        {"version 3", replaced(good, R"("x402Version":2)", R"("x402Version":3)"), 400,
+         "invalid_x402_version"},
         {"negative", replaced(good, amount, R"("amount":"-1","asset")"), 400, "malformed_request"},
         {"exponent", replaced(good, amount, R"("amount":"1e3","asset")"), 400, "malformed_request"},
         {"hex", replaced(good, amount, R"("amount":"0x10","asset")"), 400, "malformed_request"},
         {"number", replaced(good, amount, R"("amount":100,"asset")"), 400, "malformed_request"},
-        {"fraction", replaced(good, amount, R"("amount":"0.02","asset")"), 400, "malformed_request"},
+        {"fraction", replaced(good, amount, R"("amount":"0.02","asset")"), 400,
+         "malformed_request"},
         {"too large a number",
-         replaced(good, amount,
-                  R"("amount":"115792089237316195423570985008687907853269984665640564039457584007913129639936","asset")"),
+         replaced(
+             good, amount,
+             R"("amount":"1157920892373161954235709850086879078532699846656405640394575840079131296)"
+             R"(39936","asset")"),
          400, "malformed_request"},
         {"too large a body", std::string(200'000, ' ') + good, 413, "payload_too_large"},
     };
@@ -197,8 +207,9 @@ Task<void> other_paths(Life& life) {
     const Answer nobody = co_await get(site, "/settlements/fake~ann~none");
     EXPECT_EQ(nobody.status, 404);
     EXPECT_EQ(nobody.code(), "payment_unknown");
-    static constexpr const char* kEach3[] = {"/settlements/", "/settlements/a/b", "/settlements/a%2fb", "/settlements/a?wait=x",
-                            "/settlements/a?wait=-1", "/settlements/a?else=1"};
+    static constexpr const char* kEach3[] = {"/settlements/",          "/settlements/a/b",
+                                             "/settlements/a%2fb",     "/settlements/a?wait=x",
+                                             "/settlements/a?wait=-1", "/settlements/a?else=1"};
     for (const char* bad : kEach3) {
         EXPECT_EQ((co_await get(site, bad)).status, 400) << bad;
     }
@@ -222,7 +233,8 @@ Task<void> infrastructure(Life& life) {
         EXPECT_EQ(answer.code(), "temporarily_unavailable");
         EXPECT_FALSE(answer.headers.get("Retry-After").empty());
         EXPECT_EQ(answer.body.find("isValid"), std::string::npos);
-        EXPECT_EQ(answer.body.find("down"), std::string::npos) << "our trouble's details are for the log";
+        EXPECT_EQ(answer.body.find("down"), std::string::npos)
+            << "our trouble's details are for the log";
     }
     const Answer ready = co_await get(site, "/ready");
     EXPECT_EQ(ready.status, 503);
@@ -270,9 +282,11 @@ Task<void> callers(Life& life) {
     call.key = "mine";
     site.token = "Bearer alpha";
     EXPECT_TRUE(json::get_bool((co_await ask(site, call)).object, "success").value_or(false));
-    EXPECT_TRUE(json::get_bool((co_await ask(site, call)).object, "success").value_or(false)) << "same caller and key";
+    EXPECT_TRUE(json::get_bool((co_await ask(site, call)).object, "success").value_or(false))
+        << "same caller and key";
     site.token = "Bearer beta";
-    EXPECT_EQ((co_await ask(site, call)).text("errorReason"), "duplicate_settlement") << "another's key is not his";
+    EXPECT_EQ((co_await ask(site, call)).text("errorReason"), "duplicate_settlement")
+        << "another's key is not his";
 }
 TEST(HttpApi, CallersAreKnownByTheirTokens) {
     World world;

@@ -9,7 +9,9 @@
 namespace x402::facilitator {
 namespace {
 
-bool gathers(const Ready& ready) noexcept { return !ready.alone && !ready.held; }
+bool gathers(const Ready& ready) noexcept {
+    return !ready.alone && !ready.held;
+}
 
 bool fits(const std::vector<std::size_t>& group, std::size_t at, const CanShare& can_share) {
     return std::all_of(group.begin(), group.end(),
@@ -17,8 +19,8 @@ bool fits(const std::vector<std::size_t>& group, std::size_t at, const CanShare&
 }
 
 // The first of the queue that may leave and all that can go with it.
-std::vector<std::size_t> gather(const LaneView& lane, std::span<const Ready> queue, std::size_t first,
-                                const CanShare& can_share) {
+std::vector<std::size_t> gather(const LaneView& lane, std::span<const Ready> queue,
+                                std::size_t first, const CanShare& can_share) {
     std::vector<std::size_t> group{first};
     std::size_t actions = queue[first].actions;
     for (std::size_t at = first + 1; at < queue.size() && actions < lane.max_actions; ++at) {
@@ -44,7 +46,7 @@ std::vector<std::size_t> choose_departure(const LaneView& lane, std::span<const 
         actions += queue[at].actions;
     }
     if (first == queue.size()) return {};
-    const bool idle = lane.in_flight == 0;
+    const bool idle = lane.in_flight == lane.landed;
     const bool full = actions >= lane.max_actions;
     const bool impatient = lane.now - queue[first].since >= lane.patience;
     if (!idle && !full && !impatient) return {};

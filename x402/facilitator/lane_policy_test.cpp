@@ -15,6 +15,14 @@ using Places = std::vector<std::size_t>;
 const CanShare kEverybody = [](std::size_t, std::size_t) { return true; };
 const CanShare kNobody = [](std::size_t, std::size_t) { return false; };
 
+LaneView all_landed() {
+    LaneView lane;
+    lane.in_flight = 2;
+    lane.landed = 2;
+    lane.patience = 10s;
+    return lane;
+}
+
 LaneView view(std::size_t in_flight, Duration now = 1s) {
     LaneView lane;
     lane.in_flight = in_flight;
@@ -45,6 +53,7 @@ TEST(LanePolicy, Departures) {
         {"alone leaves at once", view(0), one, kEverybody, {0}},
         {"idle: all that wait leave together", view(0), three, kEverybody, {0, 1, 2}},
         {"busy: they gather", view(1), three, kEverybody, {}},
+        {"nobody waits for what has landed", all_landed(), three, kEverybody, {0, 1, 2}},
         {"busy, but a full load", view(1), six, kEverybody, {0, 1, 2, 3}},
         {"busy, but waited for too long", view(1, 10s), three, kEverybody, {0, 1, 2}},
         {"what cannot share leaves one by one", view(0), three, kNobody, {0}},
@@ -71,7 +80,8 @@ TEST(LanePolicy, EverybodyInAGroupCanShareWithEverybody) {
 }
 
 TEST(LanePolicy, ActionsCountNotPayments) {
-    const std::vector<Ready> queue{{false, false, 3, {}}, {false, false, 2, {}}, {false, false, 1, {}}};
+    const std::vector<Ready> queue{
+        {false, false, 3, {}}, {false, false, 2, {}}, {false, false, 1, {}}};
     EXPECT_EQ(choose_departure(view(0), queue, kEverybody), (Places{0, 2}));
 }
 

@@ -15,7 +15,8 @@ namespace {
 bool may_send(const Lane& lane, const Live& live) {
     if (lane.retired) return false;
     const auto& signers = live.signers;
-    return signers.empty() || std::find(signers.begin(), signers.end(), lane.signer) != signers.end();
+    return signers.empty() ||
+           std::find(signers.begin(), signers.end(), lane.signer) != signers.end();
 }
 
 std::vector<Lane*> lanes_for(Line& line, const Live& live) {
@@ -26,7 +27,8 @@ std::vector<Lane*> lanes_for(Line& line, const Live& live) {
     return lanes;
 }
 
-bool all_share(const Network& network, const std::vector<Action>& ours, const std::vector<Action>& others) {
+bool all_share(const Network& network, const std::vector<Action>& ours,
+               const std::vector<Action>& others) {
     for (const Action& one : ours) {
         for (const Action& other : others) {
             if (!network.can_share(one, other)) return false;
@@ -35,19 +37,21 @@ bool all_share(const Network& network, const std::vector<Action>& ours, const st
     return true;
 }
 
-// A fee would be lost on a transfer whose money another transfer of the same payer is taking just now.
+// A fee would be lost on a transfer whose money another transfer of the same payer is taking just
+// now.
 bool must_wait(const Desk& desk, const Live& live) {
     if (!live.wary) return false;
     for (const auto& [key, other] : desk.lives) {
         if (other.get() == &live || other->line != live.line || other->queued) continue;
-        const bool on_its_way = other->state != State::claimed && other->state != State::doubted;
-        if (on_its_way && other->record.payer == live.record.payer) return true;
+        const bool still = other->state == State::claimed || other->state == State::doubted ||
+                           other->state == State::seen;
+        if (!still && other->record.payer == live.record.payer) return true;
     }
     return false;
 }
 
-// Who could share with what left last, or with whoever waits first, gathers while something is in flight. A payment
-// of several steps is its own business and never shares.
+// Who could share with what left last, or with whoever waits first, gathers while something is in
+// flight. A payment of several steps is its own business and never shares.
 void make_acquaintance(const Line& line, const Lane& lane, Live& live) {
     if (live.sociable || live.actions.size() != 1) return;
     live.sociable = lane.last.size() == 1 && all_share(*line.network, lane.last, live.actions);
@@ -66,6 +70,9 @@ std::vector<std::size_t> choose(const Desk& desk, const Line& line, const Lane& 
     }
     LaneView view;
     view.in_flight = lane.in_flight + lane.departing;
+    for (const SlotPtr& slot : line.open) {
+        if (slot->lane == &lane && slot->landed) ++view.landed;
+    }
     view.now = desk.env.clock.steady();
     view.patience = line.network->patience();
     const CanShare can_share = [&](std::size_t one, std::size_t other) {
@@ -87,9 +94,11 @@ Group take_out(Lane& lane, const std::vector<std::size_t>& places) {
 }
 
 void leave_unserved(const DeskPtr& desk, const LivePtr& live) {
-    log::error("no_signer", {{"payment", live->record.key.value()}, {"network", live->record.network.text()}});
+    log::error("no_signer",
+               {{"payment", live->record.key.value()}, {"network", live->record.network.text()}});
     apply(*live, Event::gave_up);
-    net::spawn_on(desk->home, [desk, live] { return end_unavailable(desk, live, Reason::unavailable); });
+    net::spawn_on(desk->home,
+                  [desk, live] { return end_unavailable(desk, live, Reason::unavailable); });
 }
 
 }  // namespace
@@ -99,9 +108,11 @@ void enter_lane(const DeskPtr& desk, const LivePtr& live) {
     const std::vector<Lane*> lanes = lanes_for(line, *live);
     if (lanes.empty()) return leave_unserved(desk, live);
     std::vector<LaneLoad> loads;
-    for (const Lane* lane : lanes) loads.push_back({lane->waiting.size(), lane->in_flight + lane->departing});
+    for (const Lane* lane : lanes)
+        loads.push_back({lane->waiting.size(), lane->in_flight + lane->departing});
     Lane& lane = *lanes[choose_lane(loads, line.turn++)];
-    desk->metrics.count("x402_signer_selected_total", {{"chain", line.config.id.text()}, {"signer", lane.signer}});
+    desk->metrics.count("x402_signer_selected_total",
+                        {{"chain", line.config.id.text()}, {"signer", lane.signer}});
     live->ready = desk->env.clock.steady();
     live->queued = true;
     live->sociable = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One lane per network and signer: which signer takes a ready settlement, and who leaves together. Home core.
+// One lane per network and signer: which signer takes a ready settlement, and who leaves together.
+// Home core.
 #pragma once
 
 #include "x402/facilitator/desk.hpp"

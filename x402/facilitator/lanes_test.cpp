@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What networks do to transactions: answers get lost, fees turn out too low, groups break, slots die. Whatever
-// happens, money moves at most once and nobody hears of a failure that was none.
+// What networks do to transactions: answers get lost, fees turn out too low, groups break, slots
+// die. Whatever happens, money moves at most once and nobody hears of a failure that was none.
 #include <gtest/gtest.h>
 
 #include "x402/facilitator/answers.hpp"
@@ -29,7 +29,8 @@ Task<bool> wait_answer(Life& life, Later later) {
 
 Task<void> settles_anyway(Life& life) {
     const auto answer = co_await settle(life, order("n1"));
-    EXPECT_TRUE(answer && answer->success) << (answer ? answer->error_reason : to_string(answer.error()));
+    EXPECT_TRUE(answer && answer->success)
+        << (answer ? answer->error_reason : to_string(answer.error()));
     EXPECT_EQ(answer->transaction, "tx-signer-a-0-0");
 }
 TEST(Broadcast, ItsAnswerProvesNothing) {
@@ -58,7 +59,8 @@ TEST(Broadcast, ItsAnswerProvesNothing) {
 Task<void> bumped(Life& life) {
     life.world.ledger.least_level = 2;
     const Later later = settle_later(life, order("n1"));
-    const bool twice = co_await until(life, [&] { return life.world.ledger.pool.contains("tx-signer-a-0-1"); });
+    const bool twice =
+        co_await until(life, [&] { return life.world.ledger.pool.contains("tx-signer-a-0-1"); });
     EXPECT_TRUE(twice) << "a stuck slot gets another attempt";
     const bool done = co_await wait_answer(life, later);
     EXPECT_TRUE(done);
@@ -77,7 +79,8 @@ TEST(Stuck, ASlotIsBumpedUntilItsFeeIsEnough) {
 Task<void> first_hash_wins(Life& life) {
     life.world.ledger.auto_mine = false;
     const Later later = settle_later(life, order("n1"));
-    const bool twice = co_await until(life, [&] { return life.world.ledger.pool.contains("tx-signer-a-0-1"); });
+    const bool twice =
+        co_await until(life, [&] { return life.world.ledger.pool.contains("tx-signer-a-0-1"); });
     EXPECT_TRUE(twice);
     // A miner that never saw the second attempt.
     life.world.ledger.pool.erase("tx-signer-a-0-1");
@@ -99,7 +102,8 @@ Task<void> grouped(Life& life) {
     std::vector<Later> answers{settle_later(life, order("n0"))};
     const bool sent = co_await until(life, [&] { return ledger.broadcasts == 1; });
     EXPECT_TRUE(sent);
-    for (int i = 1; i <= 5; ++i) answers.push_back(settle_later(life, order("n" + std::to_string(i))));
+    for (int i = 1; i <= 5; ++i)
+        answers.push_back(settle_later(life, order("n" + std::to_string(i))));
     co_await breathe(life);
     EXPECT_EQ(ledger.broadcasts, 1U) << "what becomes ready while one is in flight waits for it";
     ledger.auto_mine = true;
@@ -120,7 +124,8 @@ TEST(Lanes, WhoeverFailsInAGroupIsAskedAgainAlone) {
     world.ledger.group_poison = {"n2", "n4"};
     EXPECT_TRUE(live(world, grouped));
     EXPECT_EQ(world.ledger.group_sizes, (std::vector<std::size_t>{1, 5, 1, 1}));
-    for (const char* nonce : {"n1", "n2", "n3", "n4", "n5"}) EXPECT_EQ(moves_of(world, nonce), 1U) << nonce;
+    for (const char* nonce : {"n1", "n2", "n3", "n4", "n5"})
+        EXPECT_EQ(moves_of(world, nonce), 1U) << nonce;
 }
 
 Task<void> one_is_poor(Life& life) {
@@ -154,14 +159,16 @@ Task<void> one_is_poor(Life& life) {
 TEST(Lanes, ANeighbourThatSpendsTheBalanceHurtsNobodyElse) {
     World world;
     EXPECT_TRUE(live(world, one_is_poor));
-    EXPECT_EQ(world.ledger.group_sizes, (std::vector<std::size_t>{1, 1})) << "no fee for what was bound to fail";
+    EXPECT_EQ(world.ledger.group_sizes, (std::vector<std::size_t>{1, 1}))
+        << "no fee for what was bound to fail";
 }
 
 Task<void> many(Life& life) {
     Ledger& ledger = life.world.ledger;
     ledger.auto_mine = false;
     std::vector<Later> answers;
-    for (int i = 0; i < 100; ++i) answers.push_back(settle_later(life, order("n" + std::to_string(i))));
+    for (int i = 0; i < 100; ++i)
+        answers.push_back(settle_later(life, order("n" + std::to_string(i))));
     const bool full = co_await until(life, [&] { return ledger.pool.size() >= 128; }, 5s);
     EXPECT_FALSE(full);
     EXPECT_EQ(ledger.pool.size(), 64U) << "never more in flight than the cap";
@@ -271,7 +278,8 @@ TEST(Slots, ARevertIsAFailureAndTheKeyIsFreeAgain) {
 Task<void> unsigned_slot(Life& life) {
     life.world.ledger.sign_refuses = true;
     const Later later = settle_later(life, order("n1"));
-    const bool filled = co_await until(life, [&] { return life.world.ledger.mined.contains("tx-signer-a-0-0f"); });
+    const bool filled =
+        co_await until(life, [&] { return life.world.ledger.mined.contains("tx-signer-a-0-0f"); });
     EXPECT_TRUE(filled) << "a slot that nothing can be signed for is used up by a filler";
     life.world.ledger.sign_refuses = false;
     const bool done = co_await wait_answer(life, later);
@@ -295,7 +303,8 @@ TEST(Trouble, PassesWhenItIsShort) {
 Task<void> hopeless(Life& life) {
     const auto answer = co_await settle(life, order("n1"));
     EXPECT_FALSE(answer && answer->success);
-    const bool ended = co_await until(life, [&] { return life.world.ledger.simulate_errors < 100'000 - 10; });
+    const bool ended =
+        co_await until(life, [&] { return life.world.ledger.simulate_errors < 100'000 - 10; });
     EXPECT_TRUE(ended);
     const auto status = co_await life.service.settlement(key_of(order("n1")), 30s);
     EXPECT_EQ((*status)->outcome, Outcome::failed) << "nothing was signed: the run may end";
@@ -330,12 +339,44 @@ TEST(Trouble, ALostNetworkIsPendingNotFailed) {
     EXPECT_EQ(moves_of(world, "n1"), 1U);
 }
 
+Task<void> unclear_landing(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    ledger.blind.insert("n1");
+    ledger.auto_mine = false;
+    const Later first = settle_later(life, order("n1"));
+    const bool sent = co_await until(life, [&] { return ledger.broadcasts == 1; });
+    EXPECT_TRUE(sent);
+    ledger.front_run("ann", "n1", U256(100), "shop");
+    ledger.trace_down = true;
+    ledger.auto_mine = true;
+    ledger.mine();
+    // The slot was used, whether the payment was made is not known yet: others do not wait for
+    // that.
+    const Duration before = life.world.clock.steady();
+    const auto other = co_await settle(life, order("n2"));
+    EXPECT_TRUE(other && other->success);
+    EXPECT_LT(life.world.clock.steady() - before, 5s);
+    EXPECT_FALSE(first->has_value());
+    ledger.trace_down = false;
+    const bool done = co_await wait_answer(life, first);
+    EXPECT_TRUE(done);
+    EXPECT_EQ((**first)->error_reason, "duplicate_settlement");
+}
+TEST(Trouble, AnUnclearEndHoldsNobodyElseUp) {
+    World world;
+    EXPECT_TRUE(live(world, unclear_landing));
+    EXPECT_EQ(moves_of(world, "n1"), 1U);
+    EXPECT_EQ(moves_of(world, "n2"), 1U);
+}
+
 Task<void> unclear_refusal(Life& life) {
-    // Valid when it was verified, used by a stranger before it was simulated, and the trace cannot be read.
+    // Valid when it was verified, used by a stranger before it was simulated, and the trace cannot
+    // be read.
     life.world.ledger.simulate_errors = 1'000;
     life.world.ledger.trace_down = true;
     const Later later = settle_later(life, order("n1"));
-    const bool simulated = co_await until(life, [&] { return life.world.ledger.simulate_errors < 1'000; });
+    const bool simulated =
+        co_await until(life, [&] { return life.world.ledger.simulate_errors < 1'000; });
     EXPECT_TRUE(simulated);
     life.world.ledger.front_run("ann", "n1", U256(100), "shop");
     life.world.ledger.simulate_errors = 0;

@@ -13,9 +13,10 @@ namespace {
 
 constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(5);
+constexpr int kFirstLook = 8;  // that fraction of a poll after the first send
 
-// A slot that waited long for its signature may hold payments that the network would refuse by now, and a
-// transaction that fails costs its fee.
+// A slot that waited long for its signature may hold payments that the network would refuse by now,
+// and a transaction that fails costs its fee.
 Task<Result<void>> look_again(DeskPtr desk, Line* line, SlotPtr slot) {
     const Duration now = desk->env.clock.steady();
     if (now - slot->simulated < line->network->patience()) co_return Result<void>{};
@@ -83,11 +84,18 @@ Task<void> launch(DeskPtr desk, Line* line, SlotPtr slot) {
         if (!on) co_return;
         length = std::min(2 * length, kLongestPause);
     }
+    // A fast network has it mined already, and the watch comes by only at its own pace.
+    const bool on = co_await pause(desk, line->network->poll_interval() / kFirstLook);
+    const bool sent = slot->phase == SlotPhase::attempted || slot->phase == SlotPhase::filled;
+    if (on && sent) co_await look(desk, line, slot);
     slot->busy = false;
 }
 
 Task<Result<Attempt>> sign_attempt(Line* line, SlotPtr slot, bool filler) {
-    if (!filler) co_return co_await line->network->sign(slot->slot, slot->actions, slot->simulation, slot->attempts);
+    if (!filler) {
+        co_return co_await line->network->sign(slot->slot, slot->actions, slot->simulation,
+                                               slot->attempts);
+    }
     const std::vector<Action> none;
     X402_CO_TRY(const Simulation empty, co_await line->network->simulate(none, slot->slot.signer));
     co_return co_await line->network->sign(slot->slot, none, empty, slot->attempts);
@@ -124,9 +132,10 @@ Task<void> send(DeskPtr desk, Line* line, SlotPtr slot) {
     if (slot->accepted) word = "accepted";
     if (answer && answer->sent == Sent::refused) word = "refused";
     if (!slot->accepted) {
-        log::warn("not_accepted", {{"transaction", attempt.id},
-                                   {"answer", word},
-                                   {"detail", answer ? answer->detail : to_string(answer.error())}});
+        log::warn("not_accepted",
+                  {{"transaction", attempt.id},
+                   {"answer", word},
+                   {"detail", answer ? answer->detail : to_string(answer.error())}});
     }
     // Only a note for the reader of the journal: nothing is decided by it.
     const auto noted = co_await desk->store.note_sent(slot->name, attempt.id, word);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fake network of this room's tests, as a chain module, and a few proofs that it is a fair one: an authorization
-// moves at most once, a slot is used at most once.
+// The fake network of this room's tests, as a chain module, and a few proofs that it is a fair one:
+// an authorization moves at most once, a slot is used at most once.
 #include <gtest/gtest.h>
 
 #include "x402/facilitator/test_ledger.hpp"
@@ -8,7 +8,9 @@
 namespace x402::facilitator::test {
 namespace {
 
-ChainId fake_network() { return *ChainId::parse("fake:one"); }
+ChainId fake_network() {
+    return *ChainId::parse("fake:one");
+}
 
 json::Object body_of(const Transfer& transfer) {
     json::Object body;
@@ -59,7 +61,7 @@ public:
     std::vector<SignerId> signers() const override { return ledger_.signers; }
     Budget budget() const override { return ledger_.limits; }
     Duration patience() const override { return std::chrono::seconds(10); }
-    Duration poll_interval() const override { return std::chrono::milliseconds(500); }
+    Duration poll_interval() const override { return ledger_.poll; }
     bool can_share(const Action& one, const Action& other) const override {
         // As real networks do: one and the same cannot go twice.
         return ledger_.shareable && one.payment != other.payment;
@@ -67,6 +69,7 @@ public:
     bool can_replace() const noexcept override { return ledger_.replaceable; }
 
     Task<Result<Simulation>> simulate(std::span<const Action> actions, const SignerId&) override {
+        const std::lock_guard lock(ledger_.mutex);
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
         if (ledger_.simulate_errors > 0) {
             --ledger_.simulate_errors;
@@ -84,7 +87,9 @@ public:
         co_return simulation;
     }
 
-    Task<Result<Slot>> next_slot(const SignerId& signer, std::span<const Slot> recorded, const Plan&) override {
+    Task<Result<Slot>> next_slot(const SignerId& signer, std::span<const Slot> recorded,
+                                 const Plan&) override {
+        const std::lock_guard lock(ledger_.mutex);
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
         std::uint64_t number = ledger_.next[signer];
         const auto taken = [&](std::uint64_t at) {
@@ -97,6 +102,7 @@ public:
 
     Task<Result<Attempt>> sign(const Slot& slot, std::span<const Action> actions, const Simulation&,
                                std::span<const Attempt> earlier) override {
+        const std::lock_guard lock(ledger_.mutex);
         if (ledger_.sign_errors > 0) {
             --ledger_.sign_errors;
             co_return fail(Errc::timeout, "ordered");
@@ -106,7 +112,8 @@ public:
         tx.signer = slot.signer;
         tx.number = std::stoull(slot.key);
         tx.level = static_cast<std::uint32_t>(earlier.size());
-        tx.id = "tx-" + slot.signer + "-" + slot.key + "-" + std::to_string(tx.level) + (actions.empty() ? "f" : "");
+        tx.id = "tx-" + slot.signer + "-" + slot.key + "-" + std::to_string(tx.level) +
+                (actions.empty() ? "f" : "");
         for (const Action& action : actions) {
             tx.transfers.push_back(transfer_of(action.body));
             ledger_.signed_numbers[tx.transfers.back().nonce].insert(tx.number);
@@ -119,12 +126,14 @@ public:
     }
 
     Task<Result<SentAnswer>> broadcast(const Attempt& attempt) override {
+        const std::lock_guard lock(ledger_.mutex);
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
         co_return ledger_.send(tx_of(attempt.raw));
     }
 
     Task<Result<Seen>> observe(const Slot& slot, std::span<const Action>,
                                std::span<const Attempt> attempts) override {
+        const std::lock_guard lock(ledger_.mutex);
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
         Seen seen;
         seen.state = SeenState::waiting;
@@ -135,7 +144,8 @@ public:
             seen.attempt = attempt.id;
             seen.block = found->second.block;
             seen.cost = {ledger_.cost_each, "grain"};
-            for (const bool executed : found->second.executed) seen.parts.push_back(Part{executed, {}});
+            for (const bool executed : found->second.executed)
+                seen.parts.push_back(Part{executed, {}});
             co_return seen;
         }
         if (ledger_.next[slot.signer] > std::stoull(slot.key)) seen.state = SeenState::dead;
@@ -143,15 +153,18 @@ public:
     }
 
     Task<Result<std::vector<Funds>>> funds() override {
+        const std::lock_guard lock(ledger_.mutex);
         std::vector<Funds> funds;
-        for (const std::string& signer : ledger_.signers) funds.push_back({signer, {U256(1'000), "grain"}});
+        for (const std::string& signer : ledger_.signers)
+            funds.push_back({signer, {U256(1'000), "grain"}});
         co_return funds;
     }
 
 private:
     std::optional<Refusal> refusal_of(const Transfer& transfer, std::map<std::string, U256>& left) {
         if (ledger_.blind.contains(transfer.nonce)) return std::nullopt;
-        if (ledger_.used.contains(used_key(transfer.payer, transfer.nonce))) return refuse(Reason::evm_nonce_used);
+        if (ledger_.used.contains(used_key(transfer.payer, transfer.nonce)))
+            return refuse(Reason::evm_nonce_used);
         U256& balance = left[transfer.payer];
         const auto rest = balance.checked_sub(transfer.amount);
         if (!rest) return refuse(Reason::evm_balance);
@@ -165,7 +178,8 @@ private:
 
 class FakeScheme final : public FacilitatorScheme {
 public:
-    explicit FakeScheme(Ledger& ledger) : ledger_(ledger), id_{"exact", *ChainPattern::parse("fake:*")} {}
+    explicit FakeScheme(Ledger& ledger)
+        : ledger_(ledger), id_{"exact", *ChainPattern::parse("fake:*")} {}
     const SchemeId& id() const noexcept override { return id_; }
 
     std::expected<PaymentFacts, Refusal> facts(const Payment& payment) const override {
@@ -174,7 +188,8 @@ public:
         facts.payer = json::text_or_empty(signed_data, "payer");
         const std::string nonce = json::text_or_empty(signed_data, "nonce");
         const auto amount = U256::from_decimal(json::text_or_empty(signed_data, "amount"));
-        if (facts.payer.empty() || nonce.empty() || !amount) return std::unexpected(refuse(Reason::invalid_payload));
+        if (facts.payer.empty() || nonce.empty() || !amount)
+            return std::unexpected(refuse(Reason::invalid_payload));
         facts.key = PaymentKey("fake~" + facts.payer + "~" + nonce);
         facts.amount = *amount;
         facts.usable_until = from_unix_s(json::get_int(signed_data, "until").value_or(0));
@@ -182,6 +197,7 @@ public:
     }
 
     Task<Result<Verdict>> verify(const Payment& payment) const override {
+        const std::lock_guard lock(ledger_.mutex);
         ++ledger_.verifies;
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
         const Transfer transfer = read(payment);
@@ -200,6 +216,7 @@ public:
     }
 
     Task<Result<Plan>> plan(const Payment& payment) const override {
+        const std::lock_guard lock(ledger_.mutex);
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
         const Transfer transfer = read(payment);
         const auto facts_of = facts(payment);
@@ -219,6 +236,7 @@ public:
     }
 
     Task<Result<Trace>> trace(const Payment& payment) const override {
+        const std::lock_guard lock(ledger_.mutex);
         if (ledger_.down || ledger_.trace_down) co_return fail(Errc::unreachable, "down");
         const Transfer transfer = read(payment);
         Trace trace;
@@ -249,11 +267,14 @@ private:
 
 class FakeChain final : public Chain {
 public:
-    explicit FakeChain(Ledger& ledger) : ledger_(ledger), id_(fake_network()), network_(ledger), scheme_(ledger) {}
+    explicit FakeChain(Ledger& ledger)
+        : ledger_(ledger), id_(fake_network()), network_(ledger), scheme_(ledger) {}
     const ChainId& id() const noexcept override { return id_; }
     Task<Result<void>> prove() override { co_return Result<void>{}; }
     Network* network() noexcept override { return ledger_.signers.empty() ? nullptr : &network_; }
-    std::vector<const FacilitatorScheme*> facilitator_schemes() const override { return {&scheme_}; }
+    std::vector<const FacilitatorScheme*> facilitator_schemes() const override {
+        return {&scheme_};
+    }
     Task<Result<Trace>> trace(const Payment& payment) override { return scheme_.trace(payment); }
     Task<Result<U256>> balance(const std::string& address, const AssetInfo&) override {
         co_return ledger_.balances[address];
@@ -273,7 +294,9 @@ public:
     std::string_view family() const noexcept override { return "fake"; }
     std::string_view default_key_variable() const noexcept override { return "X402_FAKE_KEY"; }
     bool recognizes(std::string_view) const noexcept override { return false; }
-    Result<std::unique_ptr<Wallet>> parse(const crypto::Secret&) const override { return fail(Errc::unsupported); }
+    Result<std::unique_ptr<Wallet>> parse(const crypto::Secret&) const override {
+        return fail(Errc::unsupported);
+    }
     Result<std::unique_ptr<Wallet>> from_bytes(const crypto::Secret&) const override {
         return fail(Errc::unsupported);
     }
@@ -294,9 +317,12 @@ public:
     std::string_view family() const noexcept override { return "fake"; }
     std::span<const KnownNetwork> networks() const noexcept override { return networks_; }
     std::span<const AssetInfo> assets() const noexcept override { return assets_; }
-    Result<AssetInfo> read_asset(const ChainId&, const Tree&) const override { return fail(Errc::unsupported); }
+    Result<AssetInfo> read_asset(const ChainId&, const Tree&) const override {
+        return fail(Errc::unsupported);
+    }
     Result<std::string> read_address(std::string_view text) const override {
-        if (text.empty() || text.find(':') != std::string_view::npos) return fail(Errc::invalid, "no address");
+        if (text.empty() || text.find(':') != std::string_view::npos)
+            return fail(Errc::invalid, "no address");
         std::string lower(text);
         for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
         return lower;
@@ -329,10 +355,13 @@ SentAnswer Ledger::send(const PooledTx& tx) {
     if (auto_mine) mine();
     switch (rule) {
         case SendRule::accept:
-        case SendRule::drop: return {Sent::accepted, {}};
-        case SendRule::lose_answer: return {Sent::unknown, "lost"};
+        case SendRule::drop:
+            return {Sent::accepted, {}};
+        case SendRule::lose_answer:
+            return {Sent::unknown, "lost"};
         case SendRule::refuse_but_keep:
-        case SendRule::refuse: break;
+        case SendRule::refuse:
+            break;
     }
     return {Sent::refused, "ordered"};
 }
@@ -371,7 +400,9 @@ bool Ledger::mine_one(const std::string& signer) {
 
 void Ledger::mine() {
     ++block;
-    for (const std::string& signer : signers) {
+    std::set<std::string> senders;
+    for (const auto& [id, tx] : pool) senders.insert(tx.signer);
+    for (const std::string& signer : senders) {
         while (mine_one(signer)) {
         }
     }
@@ -390,7 +421,9 @@ void Ledger::cancel(const std::string& payer, const std::string& nonce) {
     used[used_key(payer, nonce)] = Used{"cancel-" + nonce, payer, clock.now(), block, false};
 }
 
-Result<void> add_fake(Modules& modules, Ledger& ledger) { return modules.add(std::make_unique<FakeModule>(ledger)); }
+Result<void> add_fake(Modules& modules, Ledger& ledger) {
+    return modules.add(std::make_unique<FakeModule>(ledger));
+}
 
 namespace {
 

@@ -17,7 +17,8 @@ Task<Result<void>> prove(DeskPtr desk, Chain* chain) {
         auto proven = co_await chain->prove();
         if (proven || !proven.error().retryable) co_return proven;
         if (desk->env.clock.steady() >= until) co_return proven;
-        log::warn("network_not_reached", {{"network", chain->id().text()}, {"error", to_string(proven.error())}});
+        log::warn("network_not_reached",
+                  {{"network", chain->id().text()}, {"error", to_string(proven.error())}});
         const bool on = co_await pause(desk, kProvePause);
         if (!on) co_return proven;
     }
@@ -36,7 +37,8 @@ void add_lanes(Line& line) {
 
 Task<Result<void>> open_line(DeskPtr desk, NetworkConfig config) {
     const ChainModule* module = desk->modules.of(config.id);
-    if (module == nullptr) co_return fail(Errc::unsupported, "no module of this build serves " + config.id.text());
+    if (module == nullptr)
+        co_return fail(Errc::unsupported, "no module of this build serves " + config.id.text());
     NetworkSetup setup;
     setup.network = config.id;
     setup.section = config.section;
@@ -49,12 +51,14 @@ Task<Result<void>> open_line(DeskPtr desk, NetworkConfig config) {
     X402_CO_TRY_VOID(co_await prove(desk, line->chain.get()));
     line->network = line->chain->network();
     if (line->network == nullptr || line->network->signers().empty()) {
-        co_return fail_field(Errc::invalid, "networks." + config.id.text() + ".signers",
-                             "a facilitator cannot settle on " + config.id.text() + " without a signer",
-                             "add signers = [\"env:X402_SIGNER\"]");
+        co_return fail_field(
+            Errc::invalid, "networks." + config.id.text() + ".signers",
+            "a facilitator cannot settle on " + config.id.text() + " without a signer",
+            "add signers = [\"env:X402_SIGNER\"]");
     }
     line->schemes = line->chain->facilitator_schemes();
-    for (const FacilitatorScheme* scheme : line->schemes) X402_CO_TRY_VOID(desk->schemes.add(config.id, scheme));
+    for (const FacilitatorScheme* scheme : line->schemes)
+        X402_CO_TRY_VOID(desk->schemes.add(config.id, scheme));
     line->budget = BudgetBook(line->network->budget());
     add_lanes(*line);
     desk->lines.push_back(std::move(line));

@@ -33,12 +33,14 @@ std::optional<U256> least_in(const MinAmount& rule, const std::optional<AssetInf
     return *least;
 }
 
-std::optional<Refusal> check_amount(const Admitted& admitted, const std::optional<AssetInfo>& asset) {
+std::optional<Refusal> check_amount(const Admitted& admitted,
+                                    const std::optional<AssetInfo>& asset) {
     const auto least = least_in(admitted.network->min_amount, asset);
     const U256& amount = admitted.payment.requirements.amount;
     if (!least || amount >= *least) return std::nullopt;
-    return refuse(Reason::amount_below_minimum,
-                  {"paymentRequirements.amount", "at least " + least->to_decimal(), amount.to_decimal()});
+    return refuse(
+        Reason::amount_below_minimum,
+        {"paymentRequirements.amount", "at least " + least->to_decimal(), amount.to_decimal()});
 }
 
 }  // namespace
@@ -48,12 +50,13 @@ std::expected<Admitted, Refusal> admit(const Doors& doors, const FacilitatorRequ
     Admitted admitted;
     admitted.network = find_network(doors.config, asked.network);
     if (admitted.network == nullptr) {
-        return std::unexpected(
-            refuse(Reason::invalid_network, {"paymentRequirements.network", {}, asked.network.text()}));
+        return std::unexpected(refuse(Reason::invalid_network,
+                                      {"paymentRequirements.network", {}, asked.network.text()}));
     }
     admitted.scheme = doors.schemes.find(asked.scheme, asked.network);
     if (admitted.scheme == nullptr) {
-        return std::unexpected(refuse(Reason::unsupported_scheme, {"paymentRequirements.scheme", {}, asked.scheme}));
+        return std::unexpected(
+            refuse(Reason::unsupported_scheme, {"paymentRequirements.scheme", {}, asked.scheme}));
     }
     admitted.payment = Payment{request.payload, asked};
     auto facts = admitted.scheme->facts(admitted.payment);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is looked at before a payment costs anything: cheap checks first (kind, shape, policy), the network last. The
-// order among the scheme's own checks is the scheme's. Reads only; any thread.
+// What is looked at before a payment costs anything: cheap checks first (kind, shape, policy), the
+// network last. The order among the scheme's own checks is the scheme's. Reads only; any thread.
 #pragma once
 
 #include "x402/facilitator/answers.hpp"
@@ -26,8 +26,8 @@ struct Admitted {
     Subject subject() const { return {facts.key, facts.payer, payment.requirements.network}; }
 };
 
-// Kind and shape: after it the payment has a key, so that a record of it can be looked up before anything else is
-// judged.
+// Kind and shape: after it the payment has a key, so that a record of it can be looked up before
+// anything else is judged.
 std::expected<Admitted, Refusal> admit(const Doors& doors, const FacilitatorRequest& request);
 // Recipient, asset, amount: the operator's policy.
 std::optional<Refusal> check_policy(const Doors& doors, const Admitted& admitted);

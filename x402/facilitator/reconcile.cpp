@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Journal rows to couriers. A row that cannot be read or served is named in the log and left alone: it may hold
-// money, so nothing is guessed about it.
+// Journal rows to couriers. A row that cannot be read or served is named in the log and left alone:
+// it may hold money, so nothing is guessed about it.
 #include "x402/facilitator/reconcile.hpp"
 
 #include <algorithm>
@@ -22,12 +22,14 @@ using Records = std::map<PaymentKey, store::PaymentRecord>;
 LivePtr live_of(const Desk& desk, const store::PaymentRecord& record) {
     auto request = read_facilitator_request(record.request, desk.modules.names());
     if (!request) {
-        log::error("record_unreadable", {{"payment", record.key.value()}, {"error", to_string(request.error())}});
+        log::error("record_unreadable",
+                   {{"payment", record.key.value()}, {"error", to_string(request.error())}});
         return nullptr;
     }
     auto admitted = admit(desk.doors(), *request);
     if (!admitted || admitted->facts.key != record.key) {
-        log::error("record_not_served", {{"payment", record.key.value()}, {"network", record.network.text()}});
+        log::error("record_not_served",
+                   {{"payment", record.key.value()}, {"network", record.network.text()}});
         return nullptr;
     }
     return make_live(desk, std::move(*admitted), record);
@@ -44,9 +46,10 @@ Lane& lane_of(Line& line, const SignerId& signer) {
     return *line.lanes.back();
 }
 
-// The unfinished payments of a slot as lives; nothing when one of them cannot be served or is on the desk already.
-std::optional<Group> payments_of(const Desk& desk, const store::SlotRecord& record, const ReadSlot& read,
-                                 const Records& records) {
+// The unfinished payments of a slot as lives; nothing when one of them cannot be served or is on
+// the desk already.
+std::optional<Group> payments_of(const Desk& desk, const store::SlotRecord& record,
+                                 const ReadSlot& read, const Records& records) {
     Group group;
     for (std::size_t i = 0; i < record.payments.size(); ++i) {
         const PaymentKey& key = record.payments[i];
@@ -90,16 +93,19 @@ void put_on_desk(const DeskPtr& desk, Line& line, const SlotPtr& slot, Group gro
     net::spawn_on(desk->home, [desk, at, slot] { return launch(desk, at, slot); });
 }
 
-void restore_slot(const DeskPtr& desk, Line& line, const store::SlotRecord& record, const Records& records) {
+void restore_slot(const DeskPtr& desk, Line& line, const store::SlotRecord& record,
+                  const Records& records) {
     if (on_desk(line, record.name)) return;
     auto read = read_slot(record);
     if (!read) {
-        log::error("slot_unreadable", {{"slot", record.name.key}, {"error", to_string(read.error())}});
+        log::error("slot_unreadable",
+                   {{"slot", record.name.key}, {"error", to_string(read.error())}});
         return;
     }
     auto group = payments_of(*desk, record, *read, records);
     if (!group) {
-        log::error("slot_not_restored", {{"signer", record.name.signer}, {"slot", record.name.key}});
+        log::error("slot_not_restored",
+                   {{"signer", record.name.signer}, {"slot", record.name.key}});
         return;
     }
     log::info("slot_restored", {{"signer", record.name.signer}, {"slot", record.name.key}});
@@ -118,7 +124,8 @@ bool adopt_claimed(const DeskPtr& desk, const store::PaymentRecord& record) {
 }
 
 Task<Result<void>> reconcile(DeskPtr desk) {
-    // Slots before payments: what is read later is the newer state, and only the newer may start anything.
+    // Slots before payments: what is read later is the newer state, and only the newer may start
+    // anything.
     std::vector<std::vector<store::SlotRecord>> slots;
     for (std::size_t i = 0; i < desk->lines.size(); ++i) {
         auto open = co_await desk->store.open_slots(desk->lines[i]->config.id);
@@ -130,7 +137,8 @@ Task<Result<void>> reconcile(DeskPtr desk) {
     Records records;
     for (const store::PaymentRecord& record : *unfinished) records.emplace(record.key, record);
     for (std::size_t i = 0; i < slots.size(); ++i) {
-        for (const store::SlotRecord& slot : slots[i]) restore_slot(desk, *desk->lines[i], slot, records);
+        for (const store::SlotRecord& slot : slots[i])
+            restore_slot(desk, *desk->lines[i], slot, records);
     }
     for (const store::PaymentRecord& record : *unfinished) {
         if (desk->lives.contains(record.key)) continue;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the journal holds unfinished, back on the desk: on start, and after a write whose answer was lost. Slots with
-// attempts are watched (all hashes) and sent again; a slot without one is signed for anew, because an attempt that
-// was not recorded was never sent; a payment without a slot is planned again. Home core.
+// What the journal holds unfinished, back on the desk: on start, and after a write whose answer was
+// lost. Slots with attempts are watched (all hashes) and sent again; a slot without one is signed
+// for anew, because an attempt that was not recorded was never sent; a payment without a slot is
+// planned again. Home core.
 #pragma once
 
 #include "x402/facilitator/desk.hpp"

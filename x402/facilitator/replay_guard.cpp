@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The truth table of who is told what. A broadcast payload is public, so knowing it proves nothing: what joins a
-// settlement is the same signed bytes for the same terms, and the same Idempotency-Key where one was recorded.
+// The truth table of who is told what. A broadcast payload is public, so knowing it proves nothing:
+// what joins a settlement is the same signed bytes for the same terms, and the same Idempotency-Key
+// where one was recorded.
 #include "x402/facilitator/replay_guard.hpp"
 
 #include "x402/base/hex.hpp"
@@ -15,7 +16,8 @@ bool same_request(const RequestPrint& recorded, const RequestPrint& request) {
     return recorded.terms == request.terms && recorded.payload == request.payload;
 }
 
-// An intent recorded with a key is joined only with that key; one without is open to whoever repeats it.
+// An intent recorded with a key is joined only with that key; one without is open to whoever
+// repeats it.
 bool may_join(const RequestPrint& recorded, const RequestPrint& request) {
     if (!same_request(recorded, request)) return false;
     return recorded.binding.empty() || recorded.binding == request.binding;
@@ -24,18 +26,24 @@ bool may_join(const RequestPrint& recorded, const RequestPrint& request) {
 Decision decide_settled(const RecordView& record, const RequestPrint& request) {
     if (!record.told) return may_join(record.print, request) ? Decision::join : Decision::duplicate;
     const bool proven = !record.print.binding.empty() && record.print.binding == request.binding;
-    return proven && same_request(record.print, request) ? Decision::stored_result : Decision::duplicate;
+    return proven && same_request(record.print, request) ? Decision::stored_result
+                                                         : Decision::duplicate;
 }
 
 }  // namespace
 
 std::string_view to_string(Decision decision) noexcept {
     switch (decision) {
-        case Decision::claim: return "claim";
-        case Decision::join: return "join";
-        case Decision::stored_result: return "stored_result";
-        case Decision::duplicate: return "duplicate";
-        case Decision::pending: return "pending";
+        case Decision::claim:
+            return "claim";
+        case Decision::join:
+            return "join";
+        case Decision::stored_result:
+            return "stored_result";
+        case Decision::duplicate:
+            return "duplicate";
+        case Decision::pending:
+            return "pending";
     }
     return "pending";
 }
@@ -43,12 +51,14 @@ std::string_view to_string(Decision decision) noexcept {
 Decision decide(const std::optional<RecordView>& record, const RequestPrint& request) {
     if (!record) return Decision::claim;
     switch (record->state) {
-        case store::PaymentState::settled: return decide_settled(*record, request);
+        case store::PaymentState::settled:
+            return decide_settled(*record, request);
         case store::PaymentState::failed:
             return record->used_by_stranger ? Decision::duplicate : Decision::claim;
         case store::PaymentState::claimed:
         case store::PaymentState::slotted:
-        case store::PaymentState::attempted: break;
+        case store::PaymentState::attempted:
+            break;
     }
     return may_join(record->print, request) ? Decision::join : Decision::pending;
 }
@@ -66,7 +76,8 @@ std::string payload_print(const json::Object& payload) {
 }
 
 RequestPrint print_of(const FacilitatorRequest& request, const SettleContext& context) {
-    return {terms_text(request.requirements), payload_print(request.payload.payload), binding_of(context)};
+    return {terms_text(request.requirements), payload_print(request.payload.payload),
+            binding_of(context)};
 }
 
 RecordView view_of(const store::PaymentRecord& record) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The truth table of "success is told once": every state, told or not, every relation of terms, payload and key.
+// The truth table of "success is told once": every state, told or not, every relation of terms,
+// payload and key.
 #include "x402/facilitator/replay_guard.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +15,8 @@ using store::PaymentState;
 
 // How the request's key relates to the recorded one.
 enum class Key { none_none, none_given, recorded_none, same, other };
-constexpr Key kKeys[] = {Key::none_none, Key::none_given, Key::recorded_none, Key::same, Key::other};
+constexpr Key kKeys[] = {Key::none_none, Key::none_given, Key::recorded_none, Key::same,
+                         Key::other};
 
 RequestPrint recorded_print(Key key) {
     const bool keyed = key == Key::recorded_none || key == Key::same || key == Key::other;
@@ -25,7 +27,8 @@ RequestPrint request_print(Key key, bool same_terms, bool same_payload) {
     std::string binding;
     if (key == Key::none_given || key == Key::other) binding = "another key";
     if (key == Key::same) binding = "key";
-    return {same_terms ? "terms" : "other terms", same_payload ? "payload" : "other payload", binding};
+    return {same_terms ? "terms" : "other terms", same_payload ? "payload" : "other payload",
+            binding};
 }
 
 // The rule in words of its own, as the design says it.
@@ -40,8 +43,9 @@ Decision by_the_design(PaymentState state, bool told, bool stranger, Key key, bo
 }
 
 TEST(ReplayGuard, TheWholeTruthTable) {
-    const PaymentState states[] = {PaymentState::claimed, PaymentState::slotted, PaymentState::attempted,
-                                   PaymentState::settled, PaymentState::failed};
+    const PaymentState states[] = {PaymentState::claimed, PaymentState::slotted,
+                                   PaymentState::attempted, PaymentState::settled,
+                                   PaymentState::failed};
     int rows = 0;
     for (const PaymentState state : states) {
         for (int bits = 0; bits < 16; ++bits) {
@@ -52,10 +56,12 @@ TEST(ReplayGuard, TheWholeTruthTable) {
             for (const Key key : kKeys) {
                 RecordView record{state, told, stranger, recorded_print(key)};
                 const RequestPrint request = request_print(key, same_terms, same_payload);
-                const Decision want = by_the_design(state, told, stranger, key, same_terms && same_payload);
+                const Decision want =
+                    by_the_design(state, told, stranger, key, same_terms && same_payload);
                 EXPECT_EQ(decide(record, request), want)
-                    << store::to_string(state) << " told " << told << " stranger " << stranger << " terms "
-                    << same_terms << " payload " << same_payload << " key " << static_cast<int>(key);
+                    << store::to_string(state) << " told " << told << " stranger " << stranger
+                    << " terms " << same_terms << " payload " << same_payload << " key "
+                    << static_cast<int>(key);
                 ++rows;
             }
         }
@@ -63,7 +69,9 @@ TEST(ReplayGuard, TheWholeTruthTable) {
     EXPECT_EQ(rows, 5 * 16 * 5);
 }
 
-TEST(ReplayGuard, NobodyKnownMayClaim) { EXPECT_EQ(decide(std::nullopt, {"t", "p", ""}), Decision::claim); }
+TEST(ReplayGuard, NobodyKnownMayClaim) {
+    EXPECT_EQ(decide(std::nullopt, {"t", "p", ""}), Decision::claim);
+}
 
 TEST(ReplayGuard, KeysBelongToTheirCaller) {
     EXPECT_TRUE(binding_of({"", "ann"}).empty());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans, doubts and ends. Every pause has an end: settle_wait after a run began, a run that could not even take a
-// slot is ended as unavailable, which is safe because nothing of it was recorded as signed.
+// Plans, doubts and ends. Every pause has an end: settle_wait after a run began, a run that could
+// not even take a slot is ended as unavailable, which is safe because nothing of it was recorded as
+// signed.
 #include "x402/facilitator/runner.hpp"
 
 #include <algorithm>
@@ -27,7 +28,8 @@ Task<void> end_settled(DeskPtr desk, LivePtr live, store::PaymentEnd end) {
 // True when the payment left `claimed`.
 Task<bool> take_plan(DeskPtr desk, LivePtr live, const Result<Plan>& plan) {
     if (!plan && plan.error().retryable) {
-        log::warn("plan_failed", {{"payment", live->record.key.value()}, {"error", to_string(plan.error())}});
+        log::warn("plan_failed",
+                  {{"payment", live->record.key.value()}, {"error", to_string(plan.error())}});
         apply(*live, Event::trouble);
         co_return false;
     }
@@ -114,29 +116,39 @@ Task<Word> ask_trace(DeskPtr desk, LivePtr live) {
     if (!trace) co_return word;
     word.trace = std::move(*trace);
     switch (word.trace.state) {
-        case TraceState::unknown: co_return word;
+        case TraceState::unknown:
+            co_return word;
         case TraceState::none:
-        case TraceState::impossible: word.event = Event::trace_unused; co_return word;
-        case TraceState::done: break;
+        case TraceState::impossible:
+            word.event = Event::trace_unused;
+            co_return word;
+        case TraceState::done:
+            break;
     }
     const auto ours = co_await desk->store.transactions_of(live->record.key);
     if (!ours) co_return word;
-    const bool sent_by_us = std::find(ours->begin(), ours->end(), word.trace.transaction) != ours->end();
-    const bool accepted = live->line->config.accept_observed && live->record.created <= word.trace.at;
-    word.event = sent_by_us ? Event::trace_ours : (accepted ? Event::trace_accepted : Event::trace_stranger);
+    const bool sent_by_us =
+        std::find(ours->begin(), ours->end(), word.trace.transaction) != ours->end();
+    const bool accepted =
+        live->line->config.accept_observed && live->record.created <= word.trace.at;
+    word.event =
+        sent_by_us ? Event::trace_ours : (accepted ? Event::trace_accepted : Event::trace_stranger);
     co_return word;
 }
 
 store::PaymentEnd end_after(const Live& live, const Word& word, const Refusal& refusal) {
     switch (word.event) {
         case Event::trace_ours:
-        case Event::trace_accepted: return settled_end(live, word.trace.transaction, word.trace.block);
+        case Event::trace_accepted:
+            return settled_end(live, word.trace.transaction, word.trace.block);
         case Event::trace_stranger: {
-            store::PaymentEnd end = failed_end(live, refuse(Reason::duplicate_settlement), word.trace.transaction);
+            store::PaymentEnd end =
+                failed_end(live, refuse(Reason::duplicate_settlement), word.trace.transaction);
             end.block = word.trace.block;
             return end;
         }
-        default: break;
+        default:
+            break;
     }
     return failed_end(live, refusal, live.transaction);
 }

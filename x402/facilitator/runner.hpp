@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The courier of one payment outside a lane: plan it, hand it to a lane, and where the network would not take it, ask
-// why. Runs on the home core, spawned, so that it does not die with the request that asked for it.
+// The courier of one payment outside a lane: plan it, hand it to a lane, and where the network
+// would not take it, ask why. Runs on the home core, spawned, so that it does not die with the
+// request that asked for it.
 #pragma once
 
 #include "x402/facilitator/desk.hpp"
 
 namespace x402::facilitator {
 
-// An error that no later try can mend is the payment's own fault; infrastructure can be tried again.
+// An error that no later try can mend is the payment's own fault; infrastructure can be tried
+// again.
 Refusal refusal_of(const Error& error);
 // A recorded intent and what it asks for, as it lies on the desk.
 LivePtr make_live(const Desk& desk, Admitted admitted, store::PaymentRecord record);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The doors of the facilitator. What is cheap or only reads happens on the calling core; the rest hops to core 0.
+// The doors of the facilitator. What is cheap or only reads happens on the calling core; the rest
+// hops to core 0.
 #include "x402/facilitator/service.hpp"
 
 #include "x402/base/log.hpp"
@@ -9,6 +10,7 @@
 #include "x402/facilitator/reconcile.hpp"
 #include "x402/facilitator/settling.hpp"
 #include "x402/protocol/codec.hpp"
+#include "x402/protocol/version.hpp"
 
 namespace x402::facilitator {
 namespace {
@@ -18,7 +20,9 @@ constexpr Duration kStopWait = std::chrono::seconds(5);
 
 using MaybeAnswer = std::optional<Result<SettleResponse>>;
 
-Task<void> settle_into(DeskPtr desk, const Ask& ask, MaybeAnswer& into) { into = co_await settle_at_home(desk, ask); }
+Task<void> settle_into(DeskPtr desk, const Ask& ask, MaybeAnswer& into) {
+    into = co_await settle_at_home(desk, ask);
+}
 
 Task<MaybeAnswer> settle_hopping(DeskPtr desk, const Ask& ask) {
     MaybeAnswer answer;
@@ -26,9 +30,10 @@ Task<MaybeAnswer> settle_hopping(DeskPtr desk, const Ask& ask) {
     co_return answer;
 }
 
-// The scheme said no. If somebody's transaction has moved the money, that is what must be told: the code alone
-// would invite the payer to pay again.
-Task<Result<SettleResponse>> refuse_or_duplicate(DeskPtr desk, const Ask& ask, const Refusal& refusal) {
+// The scheme said no. If somebody's transaction has moved the money, that is what must be told: the
+// code alone would invite the payer to pay again.
+Task<Result<SettleResponse>> refuse_or_duplicate(DeskPtr desk, const Ask& ask,
+                                                 const Refusal& refusal) {
     const auto trace = co_await ask.admitted.scheme->trace(ask.admitted.payment);
     if (!trace && trace.error().retryable) {
         co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(trace.error()));
@@ -37,28 +42,51 @@ Task<Result<SettleResponse>> refuse_or_duplicate(DeskPtr desk, const Ask& ask, c
     if (!trace) co_return failed_answer(ask.admitted.subject(), refusal);
     switch (trace->state) {
         case TraceState::unknown:
-            co_return not_judged(Errc::unreachable, Reason::unavailable, "the network does not say yet");
+            co_return not_judged(Errc::unreachable, Reason::unavailable,
+                                 "the network does not say yet");
         case TraceState::done:
             desk->metrics.count("x402_replay_rejected_total");
             co_return duplicate_answer(ask.admitted.subject(), trace->transaction);
         case TraceState::none:
-        case TraceState::impossible: break;
+        case TraceState::impossible:
+            break;
     }
     co_return failed_answer(ask.admitted.subject(), refusal);
 }
 
 Task<Result<SettleResponse>> settle_fresh(DeskPtr desk, Ask& ask) {
-    if (desk->draining) co_return not_judged(Errc::unreachable, Reason::server_stopping, "the facilitator stops");
+    if (desk->draining)
+        co_return not_judged(Errc::unreachable, Reason::server_stopping, "the facilitator stops");
     if (auto refusal = check_policy(desk->doors(), ask.admitted)) {
         co_return failed_answer(ask.admitted.subject(), *refusal);
     }
     const auto verdict = co_await ask.admitted.scheme->verify(ask.admitted.payment);
-    if (!verdict) co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(verdict.error()));
+    if (!verdict)
+        co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(verdict.error()));
     if (!verdict->valid()) co_return co_await refuse_or_duplicate(desk, ask, *verdict->refusal);
     ask.verified = true;
     auto answer = co_await settle_hopping(desk, ask);
     if (answer) co_return std::move(*answer);
     co_return not_judged(Errc::interrupted, Reason::unavailable, "the record changed too often");
+}
+
+// A request of version 1 that was made in this process may have no texts of its own.
+std::string body_for_record(const Desk& desk, FacilitatorRequest request) {
+    const bool whole = !request.payload.text.empty() && !request.requirements_text.empty();
+    if (request.version == kVersion2 || whole) return write_facilitator_request(request);
+    const NetworkNames names = desk.modules.names();
+    const auto payload = write_payment_payload_v1(request.payload, names);
+    const ResourceInfo resource = request.payload.resource.value_or(ResourceInfo{});
+    const auto asked = write_requirements_v1(request.requirements, resource, names);
+    if (payload && asked) {
+        request.payload.text = json::dump(*payload);
+        request.requirements_text = json::dump(*asked);
+        return write_facilitator_request(request);
+    }
+    request.version = kVersion2;
+    request.payload.text.clear();
+    request.requirements_text.clear();
+    return write_facilitator_request(request);
 }
 
 Task<Result<SettleResponse>> settle_judged(DeskPtr desk, const FacilitatorRequest& request,
@@ -71,7 +99,7 @@ Task<Result<SettleResponse>> settle_judged(DeskPtr desk, const FacilitatorReques
     Ask ask;
     ask.admitted = std::move(*admitted);
     ask.print = print_of(request, context);
-    ask.request = write_facilitator_request(request);
+    ask.request = body_for_record(*desk, request);
     ask.caller = context.caller;
     ask.deadline = desk->env.clock.steady() + ask.admitted.network->settle_wait;
     auto answer = co_await settle_hopping(desk, ask);
@@ -88,11 +116,14 @@ std::string_view status_word(const Result<SettleResponse>& answer) {
 
 using Report = Result<std::optional<SettlementStatus>>;
 
-Task<void> report_into(DeskPtr desk, PaymentKey key, Duration deadline, std::optional<Report>& into) {
+Task<void> report_into(DeskPtr desk, PaymentKey key, Duration deadline,
+                       std::optional<Report>& into) {
     into = co_await report(desk, key, deadline);
 }
 
-Task<void> reconcile_into(DeskPtr desk, Result<void>& into) { into = co_await reconcile(desk); }
+Task<void> reconcile_into(DeskPtr desk, Result<void>& into) {
+    into = co_await reconcile(desk);
+}
 
 Task<void> gauges_at_home(DeskPtr desk) {
     set_gauges(*desk);
@@ -136,11 +167,14 @@ json::Object signers_of(const Desk& desk) {
 
 Service::Service(std::shared_ptr<Desk> desk) : desk_(std::move(desk)) {}
 
-Service::~Service() { desk_->gate.close(); }
+Service::~Service() {
+    desk_->gate.close();
+}
 
 Task<Result<std::unique_ptr<Service>>> Service::start(ServiceOptions options) {
-    auto desk = std::make_shared<Desk>(std::move(options.config), options.modules, std::move(options.assets),
-                                       options.store, options.metrics, options.env);
+    auto desk = std::make_shared<Desk>(std::move(options.config), options.modules,
+                                       std::move(options.assets), options.store, options.metrics,
+                                       options.env);
     desk->home = options.runtime.core(0);
     X402_CO_TRY_VOID(co_await open_lines(desk));
     Result<void> reconciled;
@@ -151,7 +185,9 @@ Task<Result<std::unique_ptr<Service>>> Service::start(ServiceOptions options) {
     co_return std::unique_ptr<Service>(new Service(desk));
 }
 
-const std::string& Service::name() const noexcept { return desk_->config.name; }
+const std::string& Service::name() const noexcept {
+    return desk_->config.name;
+}
 
 Task<Result<VerifyResponse>> Service::verify(const FacilitatorRequest& request) {
     const DeskPtr desk = desk_;
@@ -175,11 +211,13 @@ Task<Result<VerifyResponse>> Service::verify(const FacilitatorRequest& request) 
     co_return answer;
 }
 
-Task<Result<SettleResponse>> Service::settle(const FacilitatorRequest& request, const SettleContext& context) {
+Task<Result<SettleResponse>> Service::settle(const FacilitatorRequest& request,
+                                             const SettleContext& context) {
     const DeskPtr desk = desk_;
     const Duration begun = desk->env.clock.steady();
     auto answer = co_await settle_judged(desk, request, context);
-    count_served(*desk, {"settle", status_word(answer), request.requirements, desk->env.clock.steady() - begun});
+    count_served(*desk, {"settle", status_word(answer), request.requirements,
+                         desk->env.clock.steady() - begun});
     co_return answer;
 }
 
@@ -188,7 +226,8 @@ Task<Result<Supported>> Service::supported() {
     const NetworkNames names = desk_->modules.names();
     for (const auto& line : desk_->lines) {
         for (const FacilitatorScheme* scheme : line->schemes) {
-            SupportedKind kind{kVersion2, scheme->id().scheme, line->config.id, {}, scheme->supported_extra()};
+            SupportedKind kind{
+                kVersion2, scheme->id().scheme, line->config.id, {}, scheme->supported_extra()};
             supported.kinds.push_back(kind);
             const auto short_name = names.to_v1_name(line->config.id);
             if (!short_name) continue;
@@ -201,7 +240,8 @@ Task<Result<Supported>> Service::supported() {
     co_return supported;
 }
 
-Task<Result<std::optional<SettlementStatus>>> Service::settlement(const PaymentKey& key, Duration wait) {
+Task<Result<std::optional<SettlementStatus>>> Service::settlement(const PaymentKey& key,
+                                                                  Duration wait) {
     const DeskPtr desk = desk_;
     const Duration deadline = desk->env.clock.steady() + std::min(wait, kLongestReportWait);
     const PaymentKey wanted = key;
@@ -216,7 +256,7 @@ Task<bool> Service::drain(Duration limit) {
     bool idle = false;
     co_await net::run_on(desk->home, [&] { return await_idle(desk, limit, idle); });
     const bool stopped = co_await desk->gate.drain(desk->env.clock, kStopWait);
-    co_return idle && stopped;
+    co_return idle&& stopped;
 }
 
 Result<void> Service::ready() const {
@@ -224,11 +264,13 @@ Result<void> Service::ready() const {
     if (desk_->store_trouble) return fail(Errc::unavailable, "the journal cannot be written");
     for (const auto& line : desk_->lines) {
         const std::string& network = line->config.id.text();
-        if (line->unfunded) return fail(Errc::unavailable, "no signer of " + network + " has funds");
+        if (line->unfunded)
+            return fail(Errc::unavailable, "no signer of " + network + " has funds");
         bool reachable = false;
         const auto endpoints = line->chain->health();
         for (const EndpointHealth& health : endpoints) reachable = reachable || !health.resting;
-        if (!reachable && !endpoints.empty()) return fail(Errc::unavailable, "no endpoint of " + network + " answers");
+        if (!reachable && !endpoints.empty())
+            return fail(Errc::unavailable, "no endpoint of " + network + " answers");
     }
     return {};
 }
@@ -243,8 +285,14 @@ Chain* Service::chain(const ChainId& network) const noexcept {
     return line == nullptr ? nullptr : line->chain.get();
 }
 
-const Config& Service::config() const noexcept { return desk_->config; }
-const Modules& Service::modules() const noexcept { return desk_->modules; }
-Clock& Service::clock() const noexcept { return desk_->env.clock; }
+const Config& Service::config() const noexcept {
+    return desk_->config;
+}
+const Modules& Service::modules() const noexcept {
+    return desk_->modules;
+}
+Clock& Service::clock() const noexcept {
+    return desk_->env.clock;
+}
 
 }  // namespace x402::facilitator

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The facilitator: verify, settle, supported, and the truth about a payment key. Verification runs on the calling
-// core; settlements live on core 0, each in its own coroutine that does not die with the request that asked for it.
-// The collaborators outlive the service, and the runtime is stopped before they go. Any thread.
+// The facilitator: verify, settle, supported, and the truth about a payment key. Verification runs
+// on the calling core; settlements live on core 0, each in its own coroutine that does not die with
+// the request that asked for it. The collaborators outlive the service, and the runtime is stopped
+// before they go. Any thread.
 #pragma once
 
 #include <memory>
@@ -31,19 +32,23 @@ struct ServiceOptions {
 
 class Service final : public FacilitatorApi {
 public:
-    // Connects and proves every network, takes over what the journal holds unfinished, starts the lanes.
+    // Connects and proves every network, takes over what the journal holds unfinished, starts the
+    // lanes.
     static Task<Result<std::unique_ptr<Service>>> start(ServiceOptions options);
     ~Service() override;
 
     const std::string& name() const noexcept override;
     Task<Result<VerifyResponse>> verify(const FacilitatorRequest& request) override;
-    // Judged within settle_wait, or settlement_pending; the settlement goes on. Errc::unreachable: nothing was begun.
-    Task<Result<SettleResponse>> settle(const FacilitatorRequest& request, const SettleContext& context) override;
+    // Judged within settle_wait, or settlement_pending; the settlement goes on. Errc::unreachable:
+    // nothing was begun.
+    Task<Result<SettleResponse>> settle(const FacilitatorRequest& request,
+                                        const SettleContext& context) override;
     Task<Result<Supported>> supported() override;
-    Task<Result<std::optional<SettlementStatus>>> settlement(const PaymentKey& key, Duration wait) override;
+    Task<Result<std::optional<SettlementStatus>>> settlement(const PaymentKey& key,
+                                                             Duration wait) override;
 
-    // Begins nothing more, waits for what runs, then stops the couriers. False when `limit` passed first: what is
-    // left is in the journal, and the next start goes on with it.
+    // Begins nothing more, waits for what runs, then stops the couriers. False when `limit` passed
+    // first: what is left is in the journal, and the next start goes on with it.
     Task<bool> drain(Duration limit);
     // An Error says why it cannot work now.
     Result<void> ready() const;

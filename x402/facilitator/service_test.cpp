@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole facilitator over a fake network and virtual time: the plain ways first, then everything that networks do
-// to those who trust an answer.
+// A whole facilitator over a fake network and virtual time: the plain ways first, then everything
+// that networks do to those who trust an answer.
 #include "x402/facilitator/service.hpp"
 
 #include <gtest/gtest.h>
@@ -25,9 +25,11 @@ Order order(const std::string& nonce) {
 }
 
 Task<void> settles(Life& life) {
+    const Duration begun = life.world.clock.steady();
     const auto answer = co_await settle(life, order("n1"));
     EXPECT_TRUE(answer);
     EXPECT_TRUE(answer->success) << answer->error_reason;
+    EXPECT_LT(life.world.clock.steady() - begun, 500ms) << "sooner than the watch comes by";
     EXPECT_EQ(answer->transaction, "tx-signer-a-0-0");
     EXPECT_EQ(answer->amount, U256(100));
     EXPECT_EQ(answer->payer, "ann");
@@ -97,7 +99,8 @@ Task<void> verify_reads_only(Life& life) {
     const auto answer = co_await life.service.verify(request);
     EXPECT_TRUE(answer && answer->is_valid);
     EXPECT_EQ(json::text_or_empty(answer->extra, "paymentKey"), "fake~ann~n1");
-    EXPECT_EQ(life.world.faults->writes(), 2U) << "only the two reads of the start that take records over";
+    EXPECT_EQ(life.world.faults->writes(), 2U)
+        << "only the two reads of the start that take records over";
     life.world.ledger.down = true;
     const auto trouble = co_await life.service.verify(request);
     EXPECT_FALSE(trouble) << "infrastructure is no judgement";
@@ -179,7 +182,8 @@ Task<void> parallel(Life& life) {
     std::vector<Later> answers;
     for (int i = 0; i < 200; ++i) answers.push_back(settle_later(life, order("n1")));
     const auto all = [&answers] {
-        return std::all_of(answers.begin(), answers.end(), [](const Later& each) { return each->has_value(); });
+        return std::all_of(answers.begin(), answers.end(),
+                           [](const Later& each) { return each->has_value(); });
     };
     const bool done = co_await until(life, all);
     EXPECT_TRUE(done);
@@ -239,7 +243,8 @@ Task<void> pending_then_joined(Life& life) {
     life.world.ledger.auto_mine = true;
     life.world.ledger.mine();
     const auto joined = co_await settle(life, order("n1"));
-    EXPECT_TRUE(joined && joined->success) << "pending told nothing: the repeat receives the one success";
+    EXPECT_TRUE(joined && joined->success)
+        << "pending told nothing: the repeat receives the one success";
     const auto late = co_await settle(life, order("n1"));
     EXPECT_EQ(late->error_reason, "duplicate_settlement");
 }
@@ -262,12 +267,14 @@ Task<void> keyed_intent(Life& life) {
     const Later forger = settle_later(life, forged, "mine");
     co_await breathe(life);
     life.world.ledger.mine();
-    const bool done = co_await until(life, [&] { return *first && *stranger && *other_key && *forger; });
+    const bool done =
+        co_await until(life, [&] { return *first && *stranger && *other_key && *forger; });
     EXPECT_TRUE(done);
     EXPECT_TRUE((**first)->success);
     EXPECT_EQ((**stranger)->error_reason, "duplicate_settlement");
     EXPECT_EQ((**other_key)->error_reason, "duplicate_settlement");
-    EXPECT_EQ((**forger)->error_reason, "duplicate_settlement") << "another signature proves another sender";
+    EXPECT_EQ((**forger)->error_reason, "duplicate_settlement")
+        << "another signature proves another sender";
 }
 TEST(Service, AKeyedIntentIsJoinedOnlyWithItsKey) {
     World world;
@@ -284,7 +291,8 @@ Task<void> front_run(Life& life) {
     EXPECT_EQ(answer->transaction, "stranger-n1");
     life.world.ledger.cancel("ann", "n2");
     const auto cancelled = co_await settle(life, order("n2"));
-    EXPECT_EQ(cancelled->error_reason, "invalid_exact_evm_nonce_already_used") << "a cancellation paid nobody";
+    EXPECT_EQ(cancelled->error_reason, "invalid_exact_evm_nonce_already_used")
+        << "a cancellation paid nobody";
     life.world.ledger.front_run("ann", "n3", U256(100), "shop");
     life.world.ledger.trace_down = true;
     const auto unclear = co_await settle(life, order("n3"));
@@ -363,6 +371,23 @@ TEST(Service, OnePaymentMustNotCostTooMuch) {
     world.ledger.limits = {{}, {U256(99), "grain"}};
     EXPECT_TRUE(live(world, too_dear));
     EXPECT_EQ(world.ledger.broadcasts, 0U);
+}
+
+Task<void> version_one_inside(Life& life) {
+    FacilitatorRequest request = request_of(life.world, order("n1"));
+    request.version = kVersion1;
+    request.payload.version = kVersion1;
+    request.payload.text.clear();
+    request.requirements_text.clear();
+    const SettleContext context;
+    const auto answer = co_await life.service.settle(request, context);
+    EXPECT_TRUE(answer && answer->success);
+    const auto record = co_await life.store.find_payment(key_of(order("n1")));
+    EXPECT_NE((*record)->request.find("\"x402Version\":1"), std::string::npos);
+}
+TEST(Service, TakesVersionOneFromItsOwnProcess) {
+    World world;
+    EXPECT_TRUE(live(world, version_one_inside));
 }
 
 Task<void> drained(Life& life) {

@@ -29,7 +29,8 @@ constexpr Row kRows[] = {
     {State::planned, Event::over_budget, {State::failed, Todo::record_unavailable}},
     {State::planned, Event::slot_taken, {State::slotted, Todo::sign}},
 
-    // A slot is owned: the only ways out are an attempt, or the end of a slot that never carried it.
+    // A slot is owned: the only ways out are an attempt, or the end of a slot that never carried
+    // it.
     {State::slotted, Event::trouble, {State::slotted, Todo::retry}},
     {State::slotted, Event::attempt_recorded, {State::attempted, Todo::broadcast}},
     {State::slotted, Event::waiting, {State::slotted, Todo::watch}},
@@ -47,7 +48,8 @@ constexpr Row kRows[] = {
     {State::attempted, Event::mined_unpaid, {State::seen, Todo::trace}},
     {State::attempted, Event::dead, {State::seen, Todo::trace}},
 
-    // Nothing of ours can be mined, so giving up is safe; the payer is told that nothing was decided.
+    // Nothing of ours can be mined, so giving up is safe; the payer is told that nothing was
+    // decided.
     {State::doubted, Event::trace_unused, {State::failed, Todo::record_failed}},
     {State::doubted, Event::trace_ours, {State::settled, Todo::record_settled}},
     {State::doubted, Event::trace_stranger, {State::failed, Todo::record_duplicate}},
@@ -55,7 +57,8 @@ constexpr Row kRows[] = {
     {State::doubted, Event::trace_unknown, {State::doubted, Todo::retry}},
     {State::doubted, Event::gave_up, {State::failed, Todo::record_unavailable}},
 
-    // The slot's end was seen once; a later look may say otherwise until it is recorded (a reorganised chain).
+    // The slot's end was seen once; a later look may say otherwise until it is recorded (a
+    // reorganised chain).
     {State::seen, Event::mined_unpaid, {State::seen, Todo::trace}},
     {State::seen, Event::mined_unpaid_group, {State::claimed, Todo::start_again}},
     {State::seen, Event::dead, {State::seen, Todo::trace}},
@@ -73,16 +76,35 @@ constexpr Row kRows[] = {
     {State::seen, Event::trace_unknown, {State::seen, Todo::watch}},
 };
 
-constexpr std::array<std::string_view, 8> kStates = {
-    "claimed", "planned", "slotted", "attempted", "doubted", "seen", "settled", "failed"};
-constexpr std::array<std::string_view, 24> kEvents = {
-    "planned", "nothing_to_move", "refused", "refused_in_group", "trouble", "gave_up", "over_budget",
-    "slot_taken", "slot_freed", "attempt_recorded", "sent", "waiting", "stuck", "mined_paid", "mined_unpaid",
-    "mined_unpaid_group", "mined_unclear", "dead", "trace_unused", "trace_unused_again", "trace_ours",
-    "trace_stranger", "trace_accepted", "trace_unknown"};
-constexpr std::array<std::string_view, 15> kTodos = {
-    "nothing", "plan", "enter_lane", "enter_lane_alone", "retry", "sign", "broadcast", "watch", "bump", "trace",
-    "start_again", "record_settled", "record_failed", "record_duplicate", "record_unavailable"};
+constexpr std::array<std::string_view, 8> kStates = {"claimed", "planned", "slotted", "attempted",
+                                                     "doubted", "seen",    "settled", "failed"};
+constexpr std::array<std::string_view, 24> kEvents = {"planned",        "nothing_to_move",
+                                                      "refused",        "refused_in_group",
+                                                      "trouble",        "gave_up",
+                                                      "over_budget",    "slot_taken",
+                                                      "slot_freed",     "attempt_recorded",
+                                                      "sent",           "waiting",
+                                                      "stuck",          "mined_paid",
+                                                      "mined_unpaid",   "mined_unpaid_group",
+                                                      "mined_unclear",  "dead",
+                                                      "trace_unused",   "trace_unused_again",
+                                                      "trace_ours",     "trace_stranger",
+                                                      "trace_accepted", "trace_unknown"};
+constexpr std::array<std::string_view, 15> kTodos = {"nothing",
+                                                     "plan",
+                                                     "enter_lane",
+                                                     "enter_lane_alone",
+                                                     "retry",
+                                                     "sign",
+                                                     "broadcast",
+                                                     "watch",
+                                                     "bump",
+                                                     "trace",
+                                                     "start_again",
+                                                     "record_settled",
+                                                     "record_failed",
+                                                     "record_duplicate",
+                                                     "record_unavailable"};
 
 template <class Names, class Value>
 std::string_view name_of(const Names& names, Value value) noexcept {
@@ -100,10 +122,18 @@ std::optional<Step> step(State state, Event event) noexcept {
     return std::nullopt;
 }
 
-bool is_final(State state) noexcept { return state == State::settled || state == State::failed; }
+bool is_final(State state) noexcept {
+    return state == State::settled || state == State::failed;
+}
 
-std::string_view to_string(State state) noexcept { return name_of(kStates, state); }
-std::string_view to_string(Event event) noexcept { return name_of(kEvents, event); }
-std::string_view to_string(Todo todo) noexcept { return name_of(kTodos, todo); }
+std::string_view to_string(State state) noexcept {
+    return name_of(kStates, state);
+}
+std::string_view to_string(Event event) noexcept {
+    return name_of(kEvents, event);
+}
+std::string_view to_string(Todo todo) noexcept {
+    return name_of(kTodos, todo);
+}
 
 }  // namespace x402::facilitator

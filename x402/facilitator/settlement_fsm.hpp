@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One payment on its way, as a pure state machine: what happened goes in, the new state and what to do next comes
-// out. No clock, no store, no network. The courier (runner, lanes, confirmer) does what it is told and reports.
-// What keeps money safe is visible in the table: there is no way from `attempted` to another slot, or to failed,
-// that does not pass the proof that no attempt can be mined any more. Any thread.
+// One payment on its way, as a pure state machine: what happened goes in, the new state and what to
+// do next comes out. No clock, no store, no network. The courier (runner, lanes, confirmer) does
+// what it is told and reports. What keeps money safe is visible in the table: there is no way from
+// `attempted` to another slot, or to failed, that does not pass the proof that no attempt can be
+// mined any more. Any thread.
 #pragma once
 
 #include <optional>
@@ -22,15 +23,15 @@ enum class State {
 };
 
 enum class Event {
-    planned,             // actions are known
-    nothing_to_move,     // the charge is zero
-    refused,             // by plan or by a simulation on its own
-    refused_in_group,    // by a simulation among others
-    trouble,             // infrastructure; nothing was learned
-    gave_up,             // infrastructure for too long
+    planned,           // actions are known
+    nothing_to_move,   // the charge is zero
+    refused,           // by plan or by a simulation on its own
+    refused_in_group,  // by a simulation among others
+    trouble,           // infrastructure; nothing was learned
+    gave_up,           // infrastructure for too long
     over_budget,
     slot_taken,
-    slot_freed,          // the slot ended and never carried this payment
+    slot_freed,  // the slot ended and never carried this payment
     attempt_recorded,
     sent,                // accepted, refused or unknown: all prove the same, nothing
     waiting,             // not mined yet, or the network cannot be asked
@@ -40,7 +41,7 @@ enum class Event {
     mined_unpaid_group,  // judged failed among others
     mined_unclear,       // judged unknown
     dead,                // finalized: no attempt of the slot can be mined any more
-    trace_unused,        // the network does not know the payment, or says that it cannot be made any more
+    trace_unused,  // the network does not know the payment, or says that it cannot be made any more
     trace_unused_again,  // unused and still usable, after a slot that died
     trace_ours,          // done by one of our recorded attempts
     trace_stranger,      // done by somebody else's transaction
@@ -53,13 +54,13 @@ enum class Todo {
     plan,
     enter_lane,
     enter_lane_alone,
-    retry,            // the same step after a pause
+    retry,  // the same step after a pause
     sign,
     broadcast,
     watch,
-    bump,             // sign another attempt for the same slot
+    bump,  // sign another attempt for the same slot
     trace,
-    start_again,      // plan anew, for a slot of its own
+    start_again,  // plan anew, for a slot of its own
     record_settled,
     record_failed,
     record_duplicate,    // used by a stranger's transaction

@@ -20,7 +20,8 @@ std::vector<State> all_states() {
 
 std::vector<Event> all_events() {
     std::vector<Event> all;
-    for (int i = 0; i <= static_cast<int>(Event::trace_unknown); ++i) all.push_back(static_cast<Event>(i));
+    for (int i = 0; i <= static_cast<int>(Event::trace_unknown); ++i)
+        all.push_back(static_cast<Event>(i));
     return all;
 }
 
@@ -109,8 +110,10 @@ bool is_proof(Event event) {
         case Event::mined_paid:
         case Event::mined_unpaid:
         case Event::mined_unpaid_group:
-        case Event::dead: return true;
-        default: return false;
+        case Event::dead:
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -123,7 +126,8 @@ TEST(SettlementFsm, NothingLeavesAttemptedWithoutProof) {
 }
 
 TEST(SettlementFsm, NoSecondSlotWhileTheFirstMayBeMined) {
-    // Every way back to planning from a state that had an attempt passes a proof or the finalized trace after one.
+    // Every way back to planning from a state that had an attempt passes a proof or the finalized
+    // trace after one.
     for (const State state : {State::slotted, State::attempted, State::seen}) {
         for (const Event event : all_events()) {
             const auto next = step(state, event);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The couriers of replay_guard's decisions. Between looking at the desk and lying on it there is no wait, so two
-// requests of the same key can never both start a run.
+// The couriers of replay_guard's decisions. Between looking at the desk and lying on it there is no
+// wait, so two requests of the same key can never both start a run.
 #include "x402/facilitator/settling.hpp"
 
 #include <algorithm>
@@ -34,11 +34,13 @@ Task<bool> wait_for(DeskPtr desk, LivePtr live, Duration deadline) {
 // The one success: told to the first who asks the store.
 Task<Answer> tell(DeskPtr desk, const Ask& ask, const SettleResponse& response) {
     const auto told = co_await desk->store.tell(ask.admitted.facts.key, desk->env.clock.now());
-    if (!told) co_return not_judged(Errc::interrupted, Reason::unavailable, to_string(told.error()));
+    if (!told)
+        co_return not_judged(Errc::interrupted, Reason::unavailable, to_string(told.error()));
     if (*told) co_return response;
     // Somebody was first. With the same key it was this caller himself.
     const auto record = co_await desk->store.find_payment(ask.admitted.facts.key);
-    if (!record) co_return not_judged(Errc::interrupted, Reason::unavailable, to_string(record.error()));
+    if (!record)
+        co_return not_judged(Errc::interrupted, Reason::unavailable, to_string(record.error()));
     const bool same = *record && decide(view_of(**record), ask.print) == Decision::stored_result;
     if (same) co_return recorded_answer(**record);
     desk->metrics.count("x402_replay_rejected_total");
@@ -49,13 +51,17 @@ Task<Answer> tell(DeskPtr desk, const Ask& ask, const SettleResponse& response) 
 Task<MaybeAnswer> answer_ended(DeskPtr desk, const Ask& ask, LivePtr live, bool may_receive) {
     const Ended& ended = *live->ended;
     switch (ended.how) {
-        case Ended::How::look_again: co_return std::nullopt;
+        case Ended::How::look_again:
+            co_return std::nullopt;
         case Ended::How::unavailable: {
-            Answer trouble = not_judged(Errc::unreachable, ended.reason, "given up before anything was sent");
+            Answer trouble =
+                not_judged(Errc::unreachable, ended.reason, "given up before anything was sent");
             co_return trouble;
         }
-        case Ended::How::failed: co_return Answer(ended.response);
-        case Ended::How::settled: break;
+        case Ended::How::failed:
+            co_return Answer(ended.response);
+        case Ended::How::settled:
+            break;
     }
     if (!may_receive) {
         desk->metrics.count("x402_replay_rejected_total");
@@ -94,21 +100,26 @@ store::PaymentRecord intent_of(const Desk& desk, const Ask& ask) {
 // Why nothing may be begun now; nothing when it may.
 Task<std::optional<Error>> cannot_begin(DeskPtr desk, const Line* line) {
     if (desk->draining) {
-        co_return not_judged(Errc::unreachable, Reason::server_stopping, "the facilitator stops").error();
+        co_return not_judged(Errc::unreachable, Reason::server_stopping, "the facilitator stops")
+            .error();
     }
     if (line == nullptr || desk->lives.size() > limits::kQueuedSettlements) {
-        co_return not_judged(Errc::unreachable, Reason::unavailable, "too many settlements wait").error();
+        co_return not_judged(Errc::unreachable, Reason::unavailable, "too many settlements wait")
+            .error();
     }
     Line& budgeted = *find_line(*desk, line->config.id);
     const Duration now = desk->env.clock.steady();
     if (budgeted.budget.stale(now)) {
         const Instant since = desk->env.clock.now() - std::chrono::hours(24);
         const auto spent = co_await desk->store.cost_since(line->config.id, since);
-        if (!spent) co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(spent.error())).error();
+        if (!spent)
+            co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(spent.error()))
+                .error();
         budgeted.budget.refresh(*spent, now);
     }
     if (!budgeted.budget.exhausted()) co_return std::nullopt;
-    co_return not_judged(Errc::unreachable, Reason::budget_exhausted, "the day's budget is spent").error();
+    co_return not_judged(Errc::unreachable, Reason::budget_exhausted, "the day's budget is spent")
+        .error();
 }
 
 // The desk's entry made before the claim is written: whoever comes meanwhile joins it.
@@ -146,14 +157,18 @@ Task<MaybeAnswer> claim(DeskPtr desk, const Ask& ask, LivePtr live) {
     if (claimed) co_return std::nullopt;
     // The write may be durable although its answer was lost; then the watch finds it.
     desk->orphans = true;
-    co_return Answer(not_judged(Errc::interrupted, Reason::unavailable, to_string(claimed.error())));
+    co_return Answer(
+        not_judged(Errc::interrupted, Reason::unavailable, to_string(claimed.error())));
 }
 
 // From the record alone: nobody works on it here.
-Task<MaybeAnswer> answer_recorded(DeskPtr desk, const Ask& ask, const store::PaymentRecord& record) {
+Task<MaybeAnswer> answer_recorded(DeskPtr desk, const Ask& ask,
+                                  const store::PaymentRecord& record) {
     switch (decide(view_of(record), ask.print)) {
-        case Decision::claim: co_return std::nullopt;
-        case Decision::stored_result: co_return Answer(recorded_answer(record));
+        case Decision::claim:
+            co_return std::nullopt;
+        case Decision::stored_result:
+            co_return Answer(recorded_answer(record));
         case Decision::duplicate:
             desk->metrics.count("x402_replay_rejected_total");
             co_return Answer(duplicate_answer(ask.admitted.subject(), record.transaction));
@@ -163,7 +178,8 @@ Task<MaybeAnswer> answer_recorded(DeskPtr desk, const Ask& ask, const store::Pay
                 co_return told;
             }
             break;
-        case Decision::pending: break;
+        case Decision::pending:
+            break;
     }
     co_return Answer(pending_answer(ask.admitted.subject(), record.transaction));
 }
@@ -175,7 +191,8 @@ Decision decide_live(const Live& live, const RequestPrint& print) {
     return decide(view, print);
 }
 
-// One look: at the desk, else at the record, else a claim. Nothing and `unverified`: verify it first.
+// One look: at the desk, else at the record, else a claim. Nothing and `unverified`: verify it
+// first.
 Task<MaybeAnswer> settle_once(DeskPtr desk, const Ask& ask, bool& unverified) {
     if (const LivePtr live = find_live(*desk, ask.admitted.facts.key)) {
         const bool may_receive = decide_live(*live, ask.print) == Decision::join;
@@ -183,7 +200,9 @@ Task<MaybeAnswer> settle_once(DeskPtr desk, const Ask& ask, bool& unverified) {
     }
     if (!ask.verified) {
         const auto record = co_await desk->store.find_payment(ask.admitted.facts.key);
-        if (!record) co_return Answer(not_judged(Errc::interrupted, Reason::unavailable, to_string(record.error())));
+        if (!record)
+            co_return Answer(
+                not_judged(Errc::interrupted, Reason::unavailable, to_string(record.error())));
         MaybeAnswer answer;
         if (*record) answer = co_await answer_recorded(desk, ask, **record);
         unverified = !answer.has_value();
@@ -192,22 +211,25 @@ Task<MaybeAnswer> settle_once(DeskPtr desk, const Ask& ask, bool& unverified) {
     const LivePtr live = reserve(desk, ask);
     const auto record = co_await desk->store.find_payment(live->record.key);
     MaybeAnswer answer;
-    if (!record) answer = Answer(not_judged(Errc::interrupted, Reason::unavailable, to_string(record.error())));
+    if (!record)
+        answer =
+            Answer(not_judged(Errc::interrupted, Reason::unavailable, to_string(record.error())));
     if (record && *record) answer = co_await answer_recorded(desk, ask, **record);
     if (!answer) co_return co_await claim(desk, ask, live);
     withdraw(desk, live, Ended{});
     co_return answer;
 }
 
-SettlementStatus status_of(const store::PaymentRecord& record, std::vector<std::string> transactions) {
+SettlementStatus status_of(const store::PaymentRecord& record,
+                           std::vector<std::string> transactions) {
     SettlementStatus status;
     status.key = record.key;
     if (record.state == store::PaymentState::settled) status.outcome = Outcome::settled;
     if (record.state == store::PaymentState::failed) status.outcome = Outcome::failed;
     status.state = std::string(store::to_string(record.state));
     status.transactions = std::move(transactions);
-    const bool listed = std::find(status.transactions.begin(), status.transactions.end(), record.transaction) !=
-                        status.transactions.end();
+    const bool listed = std::find(status.transactions.begin(), status.transactions.end(),
+                                  record.transaction) != status.transactions.end();
     if (!listed && !record.transaction.empty()) status.transactions.push_back(record.transaction);
     if (record.block != 0) status.block = record.block;
     status.payer = record.payer;
@@ -232,7 +254,8 @@ Task<std::optional<Result<SettleResponse>>> settle_at_home(DeskPtr desk, const A
     co_return Answer(pending_answer(ask.admitted.subject(), ""));
 }
 
-Task<Result<std::optional<SettlementStatus>>> report(DeskPtr desk, PaymentKey key, Duration deadline) {
+Task<Result<std::optional<SettlementStatus>>> report(DeskPtr desk, PaymentKey key,
+                                                     Duration deadline) {
     if (const LivePtr live = find_live(*desk, key)) {
         const bool ended = co_await wait_for(desk, live, deadline);
         static_cast<void>(ended);

@@ -21,7 +21,9 @@ constexpr Row kRows[] = {
     {SlotPhase::taken, SlotEvent::filler_refused, {SlotPhase::ended, SlotTodo::free}},
     {SlotPhase::taken, SlotEvent::trouble, {SlotPhase::taken, SlotTodo::sign}},
 
-    {SlotPhase::attempted, SlotEvent::attempt_recorded, {SlotPhase::attempted, SlotTodo::broadcast}},
+    {SlotPhase::attempted,
+     SlotEvent::attempt_recorded,
+     {SlotPhase::attempted, SlotTodo::broadcast}},
     {SlotPhase::attempted, SlotEvent::sign_refused, {SlotPhase::attempted, SlotTodo::rebroadcast}},
     {SlotPhase::attempted, SlotEvent::trouble, {SlotPhase::attempted, SlotTodo::watch}},
     {SlotPhase::attempted, SlotEvent::waiting, {SlotPhase::attempted, SlotTodo::watch}},
@@ -43,7 +45,7 @@ constexpr Row kRows[] = {
 constexpr std::array<std::string_view, 4> kPhases = {"taken", "attempted", "filled", "ended"};
 constexpr std::array<std::string_view, 10> kEvents = {
     "attempt_recorded", "filler_recorded", "sign_refused", "filler_refused", "trouble",
-    "waiting", "overdue", "stuck", "mined", "dead"};
+    "waiting",          "overdue",         "stuck",        "mined",          "dead"};
 
 }  // namespace
 
@@ -56,13 +58,19 @@ std::optional<SlotStep> step(SlotPhase phase, SlotEvent event) noexcept {
 
 SlotEvent judge_wait(const SlotTimes& times) noexcept {
     const bool impatient = times.now - times.last_attempt >= times.patience;
-    if (impatient && times.can_replace && times.oldest && times.attempts < kMaxAttempts) return SlotEvent::stuck;
+    if (impatient && times.can_replace && times.oldest && times.attempts < kMaxAttempts)
+        return SlotEvent::stuck;
     // A send that was not accepted is repeated sooner: the node may have been down, or behind.
-    const Duration pause = times.accepted ? times.patience : std::min(times.patience, 4 * times.poll);
+    const Duration pause =
+        times.accepted ? times.patience : std::min(times.patience, 4 * times.poll);
     return times.now - times.last_sent >= pause ? SlotEvent::overdue : SlotEvent::waiting;
 }
 
-std::string_view to_string(SlotPhase phase) noexcept { return kPhases[static_cast<std::size_t>(phase)]; }
-std::string_view to_string(SlotEvent event) noexcept { return kEvents[static_cast<std::size_t>(event)]; }
+std::string_view to_string(SlotPhase phase) noexcept {
+    return kPhases[static_cast<std::size_t>(phase)];
+}
+std::string_view to_string(SlotEvent event) noexcept {
+    return kEvents[static_cast<std::size_t>(event)];
+}
 
 }  // namespace x402::facilitator

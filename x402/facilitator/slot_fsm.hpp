@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One slot of a signer, as a pure state machine beside the payments in it. A bump is another attempt with the same
-// actions; a filler, which only uses the slot up, exists only where no attempt was ever recorded; `refused` by a
-// broadcast is no event at all, because it proves nothing about an earlier send. Any thread.
+// One slot of a signer, as a pure state machine beside the payments in it. A bump is another
+// attempt with the same actions; a filler, which only uses the slot up, exists only where no
+// attempt was ever recorded; `refused` by a broadcast is no event at all, because it proves nothing
+// about an earlier send. Any thread.
 #pragma once
 
 #include <optional>
@@ -20,8 +21,8 @@ enum class SlotEvent {
     filler_refused,  // nor a filler
     trouble,         // the network could not be asked, or the journal not written
     waiting,
-    overdue,         // the last send is long ago, or was not accepted
-    stuck,           // the network's patience with the last attempt is over
+    overdue,  // the last send is long ago, or was not accepted
+    stuck,    // the network's patience with the last attempt is over
     mined,
     dead,
 };
@@ -50,14 +51,14 @@ std::optional<SlotStep> step(SlotPhase phase, SlotEvent event) noexcept;
 // When a slot that is not mined is looked at again: pure, in the process's steady time.
 struct SlotTimes {
     Duration now{};
-    Duration last_attempt{};   // when the newest attempt was recorded
+    Duration last_attempt{};  // when the newest attempt was recorded
     Duration last_sent{};
     Duration patience{};
     Duration poll{};
     std::uint32_t attempts = 0;
-    bool accepted = false;     // the last send was accepted
+    bool accepted = false;  // the last send was accepted
     bool can_replace = false;
-    bool oldest = false;       // of its signer: a later slot may only wait for an earlier one
+    bool oldest = false;  // of its signer: a later slot may only wait for an earlier one
 };
 // waiting, overdue or stuck.
 SlotEvent judge_wait(const SlotTimes& times) noexcept;

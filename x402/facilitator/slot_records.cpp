@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The JSON of a slot: {"actions":[{"payment","charged","body"}], "simulation":{"most","unit","body"}}.
+// The JSON of a slot: {"actions":[{"payment","charged","body"}],
+// "simulation":{"most","unit","body"}}.
 #include "x402/facilitator/slot_records.hpp"
 
 #include <algorithm>
@@ -12,9 +13,13 @@ namespace {
 // Roomier than a request's: a shared transaction carries a hundred actions.
 constexpr json::ParseOptions kRowOptions{16 * 1024 * 1024, limits::kJsonDepth};
 
-Result<json::Value> parse_row(const std::string& text) { return json::parse(text, kRowOptions); }
+Result<json::Value> parse_row(const std::string& text) {
+    return json::parse(text, kRowOptions);
+}
 
-Result<json::Object> parse_row_object(const std::string& text) { return json::parse_object(text, kRowOptions); }
+Result<json::Object> parse_row_object(const std::string& text) {
+    return json::parse_object(text, kRowOptions);
+}
 
 const Live* payment_of(const SlotRun& slot, const PaymentKey& key) {
     for (const LivePtr& live : slot.payments) {
@@ -37,8 +42,10 @@ Result<void> read_actions(const std::string& text, ReadSlot& into) {
         const PaymentKey payment(std::move(key));
         const auto& keys = into.run->keys;
         const auto at = std::find(keys.begin(), keys.end(), payment);
-        if (at == keys.end()) return fail(Errc::invalid, "an action of a slot is of no payment of it");
-        X402_TRY(into.charged[static_cast<std::size_t>(at - keys.begin())], U256::from_decimal(charged));
+        if (at == keys.end())
+            return fail(Errc::invalid, "an action of a slot is of no payment of it");
+        X402_TRY(into.charged[static_cast<std::size_t>(at - keys.begin())],
+                 U256::from_decimal(charged));
         into.run->actions.push_back(Action{payment, std::move(body)});
     }
     return {};
@@ -120,7 +127,8 @@ Result<ReadSlot> read_slot(const store::SlotRecord& record) {
     read.run->name = record.name;
     read.run->keys = record.payments;
     X402_TRY(json::Object body, parse_row_object(record.body));
-    read.run->slot = Slot{record.name.network, record.name.signer, record.name.key, std::move(body)};
+    read.run->slot =
+        Slot{record.name.network, record.name.signer, record.name.key, std::move(body)};
     X402_TRY_VOID(read_actions(record.actions, read));
     X402_TRY_VOID(read_simulation(record.simulation, read.run->simulation));
     read.run->simulation.refusals.resize(read.run->actions.size());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slots and attempts between the network's types and the journal's rows. Reading back is strict: a row that was not
-// written by this code is an error, never a guess. Any thread.
+// Slots and attempts between the network's types and the journal's rows. Reading back is strict: a
+// row that was not written by this code is an error, never a guess. Any thread.
 #pragma once
 
 #include "x402/facilitator/desk.hpp"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network that lives in the test's memory and does what the test says: numbered slots, a pool of transactions,
-// balances, and answers that get lost. It outlives the facilitators that are started and killed over it. One thread.
+// A network that lives in the test's memory and does what the test says: numbered slots, a pool of
+// transactions, balances, and answers that get lost. It outlives the facilitators that are started
+// and killed over it. One thread.
 #pragma once
 
 #include <deque>
 #include <map>
+#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -56,38 +58,43 @@ public:
     explicit Ledger(Clock& time) : clock(time) {}
 
     Clock& clock;
+    std::recursive_mutex mutex;  // for tests with several cores
     // Orders of the test.
-    std::deque<SendRule> sends;                 // for the next broadcasts; then `accept`
-    bool auto_mine = true;                      // every accepted transaction is mined at once
-    bool down = false;                          // no call gets through
+    std::deque<SendRule> sends;  // for the next broadcasts; then `accept`
+    bool auto_mine = true;       // every accepted transaction is mined at once
+    bool down = false;           // no call gets through
     bool trace_down = false;
-    std::size_t simulate_errors = 0;            // that many simulations fail first
+    std::size_t simulate_errors = 0;  // that many simulations fail first
     std::size_t sign_errors = 0;
-    bool sign_refuses = false;                  // for real actions
-    std::set<std::string> group_poison;         // nonces that revert when mined among others
-    std::set<std::string> blind;                // nonces whose simulation does not see that they would fail
-    std::uint32_t least_level = 0;              // the pool mines nothing below this fee level
+    bool sign_refuses = false;           // for real actions
+    std::set<std::string> group_poison;  // nonces that revert when mined among others
+    std::set<std::string> blind;    // nonces whose simulation does not see that they would fail
+    std::uint32_t least_level = 0;  // the pool mines nothing below this fee level
     bool replaceable = true;
     bool shareable = true;
     std::vector<std::string> signers{"signer-a"};
     Budget limits;
     U256 cost_each{100};
+    Duration poll{500};
     // The truth.
     std::map<std::string, U256> balances;
-    std::map<std::string, Used> used;           // by payer and nonce
-    std::map<std::string, std::vector<std::string>> moves;  // transactions that moved this authorization
+    std::map<std::string, Used> used;  // by payer and nonce
+    std::map<std::string, std::vector<std::string>>
+        moves;                                  // transactions that moved this authorization
     std::map<std::string, std::uint64_t> next;  // by signer
     std::map<std::string, PooledTx> pool;       // by id
     std::map<std::string, MinedTx> mined;       // by id
     std::uint64_t block = 1;
     std::size_t broadcasts = 0;
     std::size_t verifies = 0;
-    std::vector<std::size_t> group_sizes;       // of mined transactions
-    std::map<std::string, std::set<std::uint64_t>> signed_numbers;  // by nonce: slots it was ever signed for
+    std::vector<std::size_t> group_sizes;  // of mined transactions
+    std::map<std::string, std::set<std::uint64_t>>
+        signed_numbers;  // by nonce: slots it was ever signed for
 
     void mine();
     // Somebody else uses the authorization.
-    void front_run(const std::string& payer, const std::string& nonce, const U256& amount, const std::string& to);
+    void front_run(const std::string& payer, const std::string& nonce, const U256& amount,
+                   const std::string& to);
     void cancel(const std::string& payer, const std::string& nonce);
     // Uses up a slot without any transaction of ours, as a signer's other program would.
     void skip_slot(const std::string& signer) { ++next[signer]; }
@@ -98,7 +105,9 @@ private:
     bool mine_one(const std::string& signer);
 };
 
-inline std::string used_key(const std::string& payer, const std::string& nonce) { return payer + "/" + nonce; }
+inline std::string used_key(const std::string& payer, const std::string& nonce) {
+    return payer + "/" + nonce;
+}
 
 // Registers the family "fake" whose networks are served by this ledger.
 Result<void> add_fake(Modules& modules, Ledger& ledger);

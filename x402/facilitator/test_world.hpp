@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A facilitator in a test: the ledger, a journal that outlives crashes, virtual time that jumps to the next thing
-// anybody waits for, and one thread for all of it. A `Life` is one start of the facilitator; several lives over one
-// world are restarts. Tests only.
+// A facilitator in a test: the ledger, a journal that outlives crashes, virtual time that jumps to
+// the next thing anybody waits for, and one thread for all of it. A `Life` is one start of the
+// facilitator; several lives over one world are restarts. Tests only.
 #pragma once
 
 #include <functional>
@@ -37,19 +37,25 @@ private:
 
 struct World {
     World();
-    FakeClock clock;
+    FakeClock clock{};
     std::unique_ptr<Random> random = make_test_random(11);
     Ledger ledger{clock};
     Modules modules;
     std::shared_ptr<store::MemoryDisk> disk = store::make_memory_disk();
-    std::shared_ptr<store::testing::FaultPlan> faults = std::make_shared<store::testing::FaultPlan>();
+    std::shared_ptr<store::testing::FaultPlan> faults =
+        std::make_shared<store::testing::FaultPlan>();
     bool accept_observed = false;
     Duration settle_wait = std::chrono::seconds(30);
+    std::string sqlite;  // a file instead of the memory disk
+    std::size_t cores = 1;
+    bool real_time = false;
+    std::unique_ptr<Clock> system = make_system_clock();
     std::function<void(Config&)> configure;  // last changes before a start
     // What the outside saw over all lives, by nonce.
     std::map<std::string, int> told;
     std::map<std::string, int> settled;
-    Env env() { return Env{clock, *random}; }
+    Clock& time() { return real_time ? *system : clock; }
+    Env env() { return Env{time(), *random}; }
 };
 
 // What a test's coroutine is handed.
@@ -62,8 +68,8 @@ struct Life {
     const Config& config;
 };
 
-// Starts a facilitator, runs the body to its end, and kills everything without a drain. The body's coroutine must
-// be a function, not a capturing lambda. False: it could not be started.
+// Starts a facilitator, runs the body to its end, and kills everything without a drain. The body's
+// coroutine must be a function, not a capturing lambda. False: it could not be started.
 using Body = std::function<Task<void>(Life&)>;
 bool live(World& world, const Body& body);
 
@@ -86,9 +92,11 @@ PaymentKey key_of(const Order& order);
 Task<Result<SettleResponse>> settle(Life& life, Order order, std::string idempotency_key = "");
 // Starts a settle whose answer arrives later in `into`.
 using Later = std::shared_ptr<std::optional<Result<SettleResponse>>>;
-Later settle_later(Life& life, Order order, std::string idempotency_key = "");
-// Lets everything run until the condition holds, at most that much virtual time. False: it never did.
-Task<bool> until(Life& life, std::function<bool()> condition, Duration limit = std::chrono::minutes(5));
+Later settle_later(Life& life, Order order, std::string idempotency_key = "", std::size_t core = 0);
+// Lets everything run until the condition holds, at most that much virtual time. False: it never
+// did.
+Task<bool> until(Life& life, std::function<bool()> condition,
+                 Duration limit = std::chrono::minutes(5));
 Task<void> breathe(Life& life);  // lets what is ready run, without moving the clock
 
 }  // namespace x402::facilitator::test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Virtual time and the lives of a facilitator under test. Time moves only when nobody has anything left to do: the
-// driver lets every ready coroutine run for many turns and then jumps to the next wake-up.
+// Virtual time and the lives of a facilitator under test. Time moves only when nobody has anything
+// left to do: the driver lets every ready coroutine run for many turns and then jumps to the next
+// wake-up.
 #include "x402/facilitator/test_world.hpp"
 
 #include <gtest/gtest.h>
@@ -13,7 +14,9 @@ namespace {
 
 constexpr int kTurns = 24;
 
-Task<void> nothing() { co_return; }
+Task<void> nothing() {
+    co_return;
+}
 
 // One turn of the event loop for everybody.
 Task<void> yield_once() {
@@ -44,6 +47,14 @@ Config config_of(const World& world) {
     return config;
 }
 
+store::RoleStore open_store(World& world) {
+    if (world.sqlite.empty()) return store::open_memory_store(world.disk, world.env());
+    auto store =
+        store::open_role_store({"sqlite:" + world.sqlite, "/", "facilitator"}, world.env());
+    EXPECT_TRUE(store) << (store ? "" : to_string(store.error()));
+    return std::move(*store);
+}
+
 struct Run {
     World& world;
     const Body& body;
@@ -59,22 +70,37 @@ struct Run {
 Task<void> run(Run& run) {
     Config config = config_of(run.world);
     run.config = config_of(run.world);
-    ServiceOptions options{std::move(config), run.world.modules, AssetShelf({}, run.world.modules),
-                           *run.store.settlements, run.runtime, run.metrics, run.world.env()};
+    ServiceOptions options{
+        std::move(config),      run.world.modules, AssetShelf({}, run.world.modules),
+        *run.store.settlements, run.runtime,       run.metrics,
+        run.world.env()};
     auto service = co_await Service::start(std::move(options));
     run.started = service.has_value();
     if (service) {
         run.service = std::move(*service);
-        Life life{run.world, *run.service, *run.store.settlements, run.runtime, run.metrics, run.config};
+        Life life{run.world,   *run.service, *run.store.settlements,
+                  run.runtime, run.metrics,  run.config};
         co_await run.body(life);
     }
     run.over = true;
     run.runtime.stop();
 }
 
-Task<void> settle_into(Service& service, FacilitatorRequest request, SettleContext context, Later into) {
-    auto answer = co_await service.settle(request, context);
-    *into = std::move(answer);
+Task<void> keep_answer(Later into, const Result<SettleResponse>& answer) {
+    *into = answer;
+    co_return;
+}
+
+struct Asked {
+    Service& service;
+    FacilitatorRequest request;
+    SettleContext context;
+    net::Executor home;  // where the test looks at answers
+};
+
+Task<void> settle_into(std::shared_ptr<Asked> asked, Later into) {
+    const auto answer = co_await asked->service.settle(asked->request, asked->context);
+    co_await net::run_on(asked->home, [&] { return keep_answer(into, answer); });
 }
 
 }  // namespace
@@ -112,13 +138,15 @@ World::World() {
 }
 
 bool live(World& world, const Body& body) {
-    auto runtime = std::make_unique<net::Runtime>(1);
+    auto runtime = std::make_unique<net::Runtime>(world.cores);
     Run state{world, body, *runtime};
-    state.store = store::testing::with_faults(store::open_memory_store(world.disk, world.env()), world.faults);
+    state.store = store::testing::with_faults(open_store(world), world.faults);
     runtime->spawn(0, [&state] { return run(state); });
-    runtime->spawn(0, [&state] { return drive(state.world.clock, state.over); });
+    if (!world.real_time)
+        runtime->spawn(0, [&state] { return drive(state.world.clock, state.over); });
     runtime->run();
-    // The runtime goes first: frames that it still holds may look at service and store when they die.
+    // The runtime goes first: frames that it still holds may look at service and store when they
+    // die.
     runtime.reset();
     return state.started;
 }
@@ -150,7 +178,9 @@ std::string body_of(const World& world, const Order& order) {
     return write_facilitator_request(request);
 }
 
-PaymentKey key_of(const Order& order) { return PaymentKey("fake~" + order.payer + "~" + order.nonce); }
+PaymentKey key_of(const Order& order) {
+    return PaymentKey("fake~" + order.payer + "~" + order.nonce);
+}
 
 Task<Result<SettleResponse>> settle(Life& life, Order order, std::string idempotency_key) {
     const FacilitatorRequest request = request_of(life.world, order);
@@ -158,21 +188,23 @@ Task<Result<SettleResponse>> settle(Life& life, Order order, std::string idempot
     co_return co_await life.service.settle(request, context);
 }
 
-Later settle_later(Life& life, Order order, std::string idempotency_key) {
+Later settle_later(Life& life, Order order, std::string idempotency_key, std::size_t core) {
     Later later = std::make_shared<std::optional<Result<SettleResponse>>>();
-    Service& service = life.service;
-    const FacilitatorRequest request = request_of(life.world, order);
-    const SettleContext context{std::move(idempotency_key), "tester"};
-    net::spawn_on(life.runtime.core(0),
-                  [&service, request, context, later] { return settle_into(service, request, context, later); });
+    auto asked = std::make_shared<Asked>(Asked{life.service,
+                                               request_of(life.world, order),
+                                               {std::move(idempotency_key), "tester"},
+                                               life.runtime.core(0)});
+    net::spawn_on(life.runtime.core(core), [asked, later] { return settle_into(asked, later); });
     return later;
 }
 
 Task<bool> until(Life& life, std::function<bool()> condition, Duration limit) {
-    const Duration end = life.world.clock.steady() + limit;
+    Clock& clock = life.world.time();
+    const Duration pause = life.world.real_time ? Duration(5) : Duration(100);
+    const Duration end = clock.steady() + limit;
     while (!condition()) {
-        if (life.world.clock.steady() >= end) co_return false;
-        const bool slept = co_await life.world.clock.sleep(std::chrono::milliseconds(100));
+        if (clock.steady() >= end) co_return false;
+        const bool slept = co_await clock.sleep(pause);
         static_cast<void>(slept);
     }
     co_return true;

@@ -39,7 +39,10 @@ TransferAction action_of(const ReadPayment& read) {
 Result<bool> read_state(const net::RpcReply& reply) {
     X402_TRY(const CallAnswer answer, read_call(reply));
     if (!answer.ok) return fail(Errc::unsupported, "the token does not answer authorizationState");
-    return AbiReader(answer.data).boolean(0);
+    const Result<bool> used = AbiReader(answer.data).boolean(0);
+    // Where there is no contract the answer is empty.
+    if (!used) return fail(Errc::unsupported, "authorizationState does not answer with a bool");
+    return used;
 }
 
 LogFilter filter_of(const ReadPayment& read, std::uint64_t from, std::uint64_t to) {
@@ -83,6 +86,8 @@ Task<Result<Trace>> Tracer::trace(const Payment& payment) {
         std::clamp<std::int64_t>(payment.requirements.max_timeout_seconds, 0, kLongestTimeout);
     auto found = co_await search(*read, timeout);
     if (found) co_return found;
+    // Where there is no token nothing was ever paid: that is an answer, and no trouble.
+    if (found.error().code == Errc::unsupported) co_return fail(found.error());
     log::warn("trace_failed",
               {{"key", key_of(*read).value()}, {"error", to_string(found.error())}});
     co_return Trace{};

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a start finds in the journal and does about it; and the same engine over a file, on several
+// cores.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "x402/facilitator/slot_records.hpp"
+#include "x402/facilitator/test_world.hpp"
+
+namespace x402::facilitator::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+Order order(const std::string& nonce) {
+    Order made;
+    made.nonce = nonce;
+    return made;
+}
+
+Task<std::string> state_of(Life& life, std::string nonce) {
+    const PaymentKey key = key_of(order(nonce));
+    const auto record = co_await life.store.find_payment(key);
+    if (!record || !*record) co_return std::string("none");
+    co_return std::string(store::to_string((*record)->state));
+}
+
+Task<void> until_state(Life& life, std::string nonce, std::string wanted) {
+    for (int i = 0; i < 600; ++i) {
+        const std::string state = co_await state_of(life, nonce);
+        if (state == wanted) co_return;
+        const bool slept = co_await life.world.time().sleep(100ms);
+        static_cast<void>(slept);
+    }
+    ADD_FAILURE() << nonce << " never became " << wanted;
+}
+
+Task<void> stops_slotted(Life& life) {
+    const Later later = settle_later(life, order("n1"));
+    co_await until_state(life, "n1", "slotted");
+    EXPECT_FALSE(later->has_value());
+}
+Task<void> becomes_settled(Life& life) {
+    co_await until_state(life, "n1", "settled");
+    const auto answer = co_await settle(life, order("n1"));
+    EXPECT_TRUE(answer && answer->success) << "the success was not told yet";
+}
+TEST(Restart, ASlotWithoutAnAttemptIsSignedForAnew) {
+    World world;
+    world.ledger.sign_errors = 1'000'000;
+    EXPECT_TRUE(live(world, stops_slotted));
+    world.ledger.sign_errors = 0;
+    EXPECT_TRUE(live(world, becomes_settled));
+    EXPECT_EQ(world.ledger.signed_numbers["n1"], std::set<std::uint64_t>{0});
+    EXPECT_EQ(world.ledger.moves["ann/n1"].size(), 1U);
+}
+
+Task<void> becomes_duplicate(Life& life) {
+    co_await until_state(life, "n1", "failed");
+    const auto answer = co_await settle(life, order("n1"));
+    EXPECT_TRUE(answer);
+    EXPECT_EQ(answer->error_reason, "duplicate_settlement");
+    EXPECT_EQ(answer->transaction, "stranger-n1");
+}
+TEST(Restart, ASlotWhosePaymentWasUsedMeanwhileIsFilled) {
+    World world;
+    world.ledger.sign_errors = 1'000'000;
+    EXPECT_TRUE(live(world, stops_slotted));
+    world.ledger.sign_errors = 0;
+    world.ledger.front_run("ann", "n1", U256(100), "shop");
+    EXPECT_TRUE(live(world, becomes_duplicate));
+    EXPECT_TRUE(world.ledger.mined.contains("tx-signer-a-0-0f"))
+        << "the slot is used up, at the least cost";
+    EXPECT_TRUE(world.ledger.signed_numbers["n1"].empty())
+        << "nothing was signed for a payment that cannot succeed";
+}
+
+Task<void> stops_attempted(Life& life) {
+    const Later later = settle_later(life, order("n1"));
+    co_await until_state(life, "n1", "attempted");
+    const bool sent = co_await until(life, [&] { return life.world.ledger.broadcasts > 0; });
+    EXPECT_TRUE(sent);
+}
+TEST(Restart, AnAttemptThatThePoolForgotIsSentAgain) {
+    World world;
+    world.ledger.auto_mine = false;
+    EXPECT_TRUE(live(world, stops_attempted));
+    world.ledger.pool.clear();
+    world.ledger.auto_mine = true;
+    EXPECT_TRUE(live(world, becomes_settled));
+    EXPECT_TRUE(world.ledger.mined.contains("tx-signer-a-0-0"))
+        << "the same bytes, not another transaction";
+    EXPECT_EQ(world.ledger.mined.size(), 1U);
+}
+TEST(Restart, WhatWasMinedMeanwhileIsFound) {
+    World world;
+    world.ledger.auto_mine = false;
+    EXPECT_TRUE(live(world, stops_attempted));
+    world.ledger.mine();
+    const std::size_t broadcasts = world.ledger.broadcasts;
+    EXPECT_TRUE(live(world, becomes_settled));
+    EXPECT_EQ(world.ledger.broadcasts, broadcasts) << "nothing to send";
+}
+TEST(Restart, ASignerThatIsGoneIsStillWatched) {
+    World world;
+    world.ledger.auto_mine = false;
+    EXPECT_TRUE(live(world, stops_attempted));
+    world.ledger.signers = {"signer-b"};
+    world.ledger.mine();
+    EXPECT_TRUE(live(world, becomes_settled));
+    EXPECT_EQ(world.ledger.moves["ann/n1"].size(), 1U);
+}
+
+Task<void> stops_filled(Life& life) {
+    life.world.ledger.sign_refuses = true;
+    const Later later = settle_later(life, order("n1"));
+    const bool filled = co_await until(life, [&] { return !life.world.ledger.pool.empty(); });
+    EXPECT_TRUE(filled);
+}
+TEST(Restart, AFillerIsKnownAsAFiller) {
+    World world;
+    world.ledger.auto_mine = false;
+    EXPECT_TRUE(live(world, stops_filled));
+    world.ledger.sign_refuses = false;
+    world.ledger.auto_mine = true;
+    world.ledger.mine();
+    EXPECT_TRUE(live(world, becomes_settled));
+    EXPECT_EQ(world.ledger.signed_numbers["n1"], std::set<std::uint64_t>{1});
+}
+
+// A file of its own, gone with the test.
+struct File {
+    File() {
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "x402-facilitator-XXXXXX").string();
+        EXPECT_NE(::mkdtemp(pattern.data()), nullptr);
+        folder = pattern;
+    }
+    ~File() {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder, ignored);
+    }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    std::filesystem::path folder;
+};
+
+Task<void> many_cores(Life& life) {
+    std::vector<Later> answers;
+    for (std::size_t i = 0; i < 300; ++i) {
+        answers.push_back(
+            settle_later(life, order("n" + std::to_string(i)), "", i % life.world.cores));
+    }
+    const auto all = [&answers] {
+        return std::all_of(answers.begin(), answers.end(),
+                           [](const Later& each) { return each->has_value(); });
+    };
+    const bool answered = co_await until(life, all, 60s);
+    EXPECT_TRUE(answered);
+    const bool drained = co_await life.service.drain(60s);
+    EXPECT_TRUE(drained);
+    for (const Later& each : answers) {
+        EXPECT_TRUE(each->has_value() && **each && (**each)->success);
+    }
+}
+TEST(Several, CoresAndSignersOverAFile) {
+    const File file;
+    World world;
+    world.sqlite = (file.folder / "facilitator.db").string();
+    world.cores = 3;
+    world.real_time = true;
+    world.ledger.poll = 10ms;
+    world.ledger.signers = {"signer-a", "signer-b"};
+    EXPECT_TRUE(live(world, many_cores));
+    for (const auto& [nonce, moves] : world.ledger.moves) EXPECT_EQ(moves.size(), 1U) << nonce;
+    EXPECT_EQ(world.ledger.moves.size(), 300U);
+    EXPECT_LT(world.ledger.broadcasts, 150U) << "they share transactions";
+}
+
+TEST(SlotRecords, RoundTrip) {
+    SlotRun slot;
+    slot.slot = Slot{*ChainId::parse("fake:one"), "signer-a", "7", {}};
+    slot.slot.body["hint"] = "h";
+    slot.name = {slot.slot.network, "signer-a", "7"};
+    for (const char* name : {"a", "b"}) {
+        auto live = std::make_shared<Live>();
+        live->record.key = PaymentKey(name);
+        live->charged = U256(name[0] == 'a' ? 5 : 6);
+        slot.payments.push_back(live);
+        slot.keys.push_back(live->record.key);
+        Action action{live->record.key, {}};
+        action.body["n"] = name;
+        slot.actions.push_back(action);
+    }
+    slot.simulation.most = {U256(42), "grain"};
+    slot.simulation.body["gas"] = 9;
+    store::SlotRecord record = record_of(slot, from_unix_s(1));
+    Attempt attempt{"hash", "raw", 2, {}};
+    attempt.body["fee"] = "3";
+    record.attempts.push_back(record_of(attempt, false, from_unix_s(2)));
+    const auto read = read_slot(record);
+    ASSERT_TRUE(read) << to_string(read.error());
+    EXPECT_EQ(read->run->keys, slot.keys);
+    EXPECT_EQ(read->charged, (std::vector<U256>{U256(5), U256(6)}));
+    EXPECT_EQ(json::dump(read->run->actions[1].body), R"({"n":"b"})");
+    EXPECT_EQ(read->run->simulation.most.amount, U256(42));
+    EXPECT_EQ(json::dump(read->run->simulation.body), R"({"gas":9})");
+    EXPECT_EQ(read->run->phase, SlotPhase::attempted);
+    ASSERT_EQ(read->run->attempts.size(), 1U);
+    EXPECT_EQ(read->run->attempts[0].level, 2U);
+    EXPECT_EQ(json::dump(read->run->attempts[0].body), R"({"fee":"3"})");
+    record.attempts[0] = record_of(attempt, true, from_unix_s(2));
+    EXPECT_EQ(read_slot(record)->run->phase, SlotPhase::filled);
+    record.attempts.clear();
+    EXPECT_EQ(read_slot(record)->run->phase, SlotPhase::taken);
+    for (std::string store::SlotRecord::* member :
+         {&store::SlotRecord::actions, &store::SlotRecord::simulation, &store::SlotRecord::body}) {
+        store::SlotRecord broken = record;
+        broken.*member = "{";
+        EXPECT_FALSE(read_slot(broken));
+    }
+    record.payments.pop_back();
+    EXPECT_FALSE(read_slot(record)) << "an action of nobody";
+}
+
+}  // namespace
+}  // namespace x402::facilitator::test
