@@ -51,9 +51,10 @@ def may_use(room):
 def sources():
     for top in ("x402", "apps", "tests", "bench", "fuzz", "examples", "cmake"):
         for ending in ("hpp", "cpp", "def"):
-            for path in glob.glob(f"{ROOT}/{top}/**/*.{ending}", recursive=True):
+            for found in glob.glob(f"{ROOT}/{top}/**/*.{ending}", recursive=True):
+                path = os.path.relpath(found, ROOT)
                 if "/node_modules/" not in path and "/build/" not in path:
-                    yield os.path.relpath(path, ROOT)
+                    yield path
 
 
 def owner_allows(owners, path, header):

@@ -113,9 +113,9 @@ def tools(totals):
 def slow_suites():
     """End-to-end files in a fixed order, the most telling ones first."""
     files = []
-    for folder in ("e2e", "interop", "conformance", "embed", "add_a_chain"):
+    for folder in ("contracts", "devnet", "lib", "e2e", "interop", "conformance", "embed", "add_a_chain"):
         files += sorted(glob.glob(f"{ROOT}/tests/{folder}/*.test.mjs"))
-    return files
+    return files + sorted(glob.glob(f"{ROOT}/bench/*.test.mjs"))
 
 
 def finish(totals):
@@ -135,7 +135,7 @@ def main():
         unit_tests(totals, "dev")
         node_tests(totals, [f"{ROOT}/tests/e2e/one_payment.test.mjs"])
     else:
-        if build(totals, "release", "all"):
+        if build(totals, "release", "x402", "x402_conformance_evm"):
             node_tests(totals, slow_suites())
         if build(totals, "asan", "all", "header_check"):
             unit_tests(totals, "asan")

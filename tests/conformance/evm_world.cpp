@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A local EVM node as a world: anvil, started by evm.test.mjs, with a dollar token at USDC's address. What it can do
-// on command comes from the node's own test methods; a relay between the facilitator and the node can lose an answer.
+// on command comes from the node's own test methods and from a relay between the facilitator and the node.
 #include <atomic>
 #include <cstdlib>
+#include <mutex>
+#include <utility>
 
 #include "tests/conformance/house.hpp"
 #include "tests/conformance/world.hpp"
 #include "x402/base/check.hpp"
 #include "x402/base/hex.hpp"
+#include "x402/crypto/hash.hpp"
 #include "x402/net/http_server.hpp"
 #include "x402/net/jsonrpc.hpp"
 #include "x402/plugin/builtin.hpp"
@@ -33,28 +36,75 @@ std::string quantity(std::uint64_t value) { return U256{value}.to_quantity(); }
 std::string word(const std::string& address) { return std::string(24, '0') + address.substr(2); }
 std::string word(const U256& value) { return to_hex(value.to_be().view()); }
 
-// Between the facilitator and the node; takes a transaction in and hides that it did, when told to.
+// Between the facilitator and the node. It can keep transactions to itself, which looks like a pool that nobody mines
+// (the node's own switch for that leaves transactions behind now and then), and take one in and hide that it did.
 struct Relay {
+    Relay(net::HttpClient& client, std::string url) : http(client), node(std::move(url)) {}
     net::HttpClient& http;
     std::string node;
     std::atomic<int> lose{0};
+    std::mutex mutex;
+    bool hold = false;
+    std::vector<std::string> kept;   // bodies that send a transaction, in the order they came
+
+    // The answer for a transaction that is kept; nothing where it goes on to the node.
+    std::optional<std::string> keep(const std::string& body) {
+        const std::lock_guard lock(mutex);
+        if (!hold) return std::nullopt;
+        kept.push_back(body);
+        const auto call = json::parse_object(body);
+        X402_CHECK(call.has_value());
+        const auto raw = from_hex(std::string(call->at("params").as_array().at(0).as_string()));
+        X402_CHECK(raw.has_value());
+        json::Object answer;
+        answer["jsonrpc"] = "2.0";
+        answer["id"] = call->at("id");
+        answer["result"] = to_hex0x(crypto::keccak256(*raw).view());
+        return json::dump(answer);
+    }
+    std::vector<std::string> let_go() {
+        const std::lock_guard lock(mutex);
+        hold = false;
+        return std::exchange(kept, {});
+    }
 };
+
+net::ClientRequest to_node(const Relay& relay, std::string body) {
+    net::ClientRequest request;
+    request.method = "POST";
+    request.url = relay.node;
+    request.headers.add("Content-Type", "application/json");
+    request.body = std::move(body);
+    return request;
+}
+
+// The node mines what it is sent by itself, but now and then leaves a transaction for the next block: so there is one.
+Task<Result<net::ClientResponse>> forward(Relay& to, std::string body, bool sends) {
+    auto answer = co_await to.http.fetch(to_node(to, std::move(body)));
+    if (!sends || !answer) co_return answer;
+    const std::string mine = R"({"jsonrpc":"2.0","id":1,"method":"evm_mine","params":[]})";
+    const auto mined = co_await to.http.fetch(to_node(to, mine));
+    if (!mined) co_return fail(mined.error());
+    co_return answer;
+}
 
 Task<void> relay(std::shared_ptr<Relay> to, net::Exchange& exchange) {
     auto body = co_await exchange.read_all(limits::kRpcAnswerBytes);
     if (!body) co_return exchange.abort();
     const bool sends = body->find("eth_sendRawTransaction") != std::string::npos;
-    net::ClientRequest request;
-    request.method = "POST";
-    request.url = to->node;
-    request.headers.add("Content-Type", "application/json");
-    request.body = std::move(*body);
-    auto answer = co_await to->http.fetch(std::move(request));
-    if (!answer || (sends && to->lose > 0 && to->lose-- > 0)) co_return exchange.abort();
     net::Response response;
-    response.head.status = answer->status;
     response.head.headers.add("Content-Type", "application/json");
-    response.body = std::move(answer->body);
+    std::optional<std::string> kept;
+    if (sends) kept = to->keep(*body);
+    if (kept) {
+        response.body = std::move(*kept);
+    } else {
+        auto answer = co_await forward(*to, std::move(*body), sends);
+        if (!answer) co_return exchange.abort();
+        response.head.status = answer->status;
+        response.body = std::move(answer->body);
+    }
+    if (sends && to->lose > 0 && to->lose-- > 0) co_return exchange.abort();
     const auto sent = co_await exchange.respond(response);
     static_cast<void>(sent);
 }
@@ -76,9 +126,9 @@ public:
         merchant_ = open_account(U256{})->address();
     }
     ~EvmWorld() override {
-        if (held_) hold(false);
+        hold(false);
         server_.reset();
-        runtime_.stop();
+        runtime_.end();
     }
 
     Powers powers() const override {
@@ -114,7 +164,7 @@ public:
         transaction["data"] = kMintSelector + word(address) + word(amount);
         const U256 before = balance(address);
         ask("eth_sendTransaction", {transaction});
-        if (held_) ask("anvil_mine", {});
+        ask("evm_mine", {});
         for (int i = 0; i < 500 && balance(address) == before; ++i) wait_for([&] { return nap(); });
         X402_CHECK(balance(address) != before);
     }
@@ -136,9 +186,15 @@ public:
     }
 
     void hold(bool on) override {
-        held_ = on;
-        ask("evm_setAutomine", {!on});
-        if (!on) ask("anvil_mine", {});
+        if (on) {
+            const std::lock_guard lock(relay_->mutex);
+            relay_->hold = true;
+            return;
+        }
+        for (const std::string& body : relay_->let_go()) {
+            // One that was sent twice is refused the second time.
+            static_cast<void>(wait_for([&] { return forward(*relay_, body, true); }));
+        }
     }
     void let_expire() override {
         clock_.move(kAnHour);
@@ -169,12 +225,7 @@ private:
     }
     void open_relay() {
         runtime_.start();
-        net::ServerOptions options;
-        options.listen = "127.0.0.1:0";
-        auto server = net::serve(runtime_, options,
-                                 [to = relay_](net::Exchange& exchange) { return relay(to, exchange); });
-        X402_CHECK(server.has_value());
-        server_ = std::move(*server);
+        server_ = serve_anywhere(runtime_, [to = relay_](net::Exchange& exchange) { return relay(to, exchange); });
     }
     // An earlier test may have moved the node's clock, which cannot go back.
     void catch_up() {
@@ -194,7 +245,6 @@ private:
     std::unique_ptr<net::RpcClient> rpc_;
     Modules modules_;
     std::string merchant_;
-    bool held_ = false;
 };
 
 }  // namespace

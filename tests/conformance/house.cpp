@@ -66,7 +66,7 @@ House::House() {
 }
 
 House::~House() {
-    callers_.stop();
+    callers_.end();
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
 }
@@ -131,17 +131,30 @@ store::RoleStore House::open_store(const std::string& role) const {
 
 Tree network_tree(const World& world) { return read_toml(network_section(world, false), "network.toml"); }
 
+std::unique_ptr<net::HttpServer> serve_anywhere(net::Runtime& runtime, const net::Handler& handler) {
+    constexpr int kTries = 10;
+    for (int i = 0; i < kTries; ++i) {
+        net::ServerOptions options;
+        options.listen = "127.0.0.1:0";
+        auto server = net::serve(runtime, options, handler);
+        if (server) return std::move(*server);
+        X402_CHECK(server.error().code == Errc::conflict);
+    }
+    X402_CHECK(false);
+    return nullptr;
+}
+
 // The facilitator
 
 FacilitatorRole::FacilitatorRole(World& world, store::RoleStore stores, const FacilitatorOptions& options)
-    : stores_(std::move(stores)), runtime_(1) {
+    : world_(world), stores_(std::move(stores)), runtime_(std::make_unique<net::Runtime>(1)) {
     const std::string text = "listen = \"127.0.0.1:0\"\nstore = \"memory:\"\n" + network_section(world, true) +
                              "settle_wait = \"" + options.settle_wait + "\"\n";
     const Tree tree = read_toml(text, "facilitator.toml");
     auto config = facilitator::read_config(tree, world.modules(), {});
     if (!config) ADD_FAILURE() << to_string(config.error());
     X402_CHECK(config.has_value());
-    runtime_.start();
+    runtime_->start();
     auto assets = read_assets(tree, world.modules());
     X402_CHECK(assets.has_value());
     auto started = wait_for([&] {
@@ -149,7 +162,7 @@ FacilitatorRole::FacilitatorRole(World& world, store::RoleStore stores, const Fa
                                             world.modules(),
                                             AssetShelf(std::move(*assets), world.modules()),
                                             *stores_.settlements,
-                                            runtime_,
+                                            *runtime_,
                                             metrics_,
                                             world.env()};
         return facilitator::Service::start(std::move(service));
@@ -162,7 +175,7 @@ FacilitatorRole::FacilitatorRole(World& world, store::RoleStore stores, const Fa
 
 FacilitatorRole::~FacilitatorRole() {
     service_.reset();
-    runtime_.stop();
+    world_.retire(std::move(runtime_));
 }
 
 Result<VerifyResponse> FacilitatorRole::verify(const SignedPayment& payment) {
@@ -226,18 +239,14 @@ Task<void> answer_weather(std::shared_ptr<State> state, net::Exchange& exchange)
 
 Upstream::Upstream() : state_(std::make_shared<State>()), runtime_(1) {
     runtime_.start();
-    net::ServerOptions options;
-    options.listen = "127.0.0.1:0";
-    auto server = net::serve(runtime_, options, [state = state_](net::Exchange& exchange) {
+    server_ = serve_anywhere(runtime_, [state = state_](net::Exchange& exchange) {
         return answer_weather(state, exchange);
     });
-    X402_CHECK(server.has_value());
-    server_ = std::move(*server);
 }
 
 Upstream::~Upstream() {
     server_.reset();
-    runtime_.stop();
+    runtime_.end();
 }
 
 std::string Upstream::url() const { return "http://" + server_->address(); }
@@ -267,7 +276,7 @@ std::string gateway_toml(const World& world, const Upstream& upstream, const Gat
 
 GatewayRole::GatewayRole(World& world, store::RoleStore stores, FacilitatorRole& facilitator,
                          const Upstream& upstream, const GatewayOptions& options)
-    : stores_(std::move(stores)), runtime_(2) {
+    : world_(world), stores_(std::move(stores)), runtime_(std::make_unique<net::Runtime>(2)) {
     const Tree tree = read_toml(gateway_toml(world, upstream, options), "gateway.toml");
     auto config = server::read_config(tree, world.modules(), {});
     if (!config) ADD_FAILURE() << to_string(config.error());
@@ -279,7 +288,7 @@ GatewayRole::GatewayRole(World& world, store::RoleStore stores, FacilitatorRole&
     auto chain = world.modules().of(world.network())->connect(std::move(setup));
     X402_CHECK(chain.has_value());
     chain_ = std::move(*chain);
-    runtime_.start();
+    runtime_->start();
     std::vector<server::FacilitatorEntry> facilitators;
     facilitators.push_back({std::make_unique<Inside>(facilitator.service()), {}});
     auto started = wait_for([&] {
@@ -287,7 +296,7 @@ GatewayRole::GatewayRole(World& world, store::RoleStore stores, FacilitatorRole&
                                        world.modules(),
                                        std::move(facilitators),
                                        *stores_.grants,
-                                       runtime_,
+                                       *runtime_,
                                        metrics_,
                                        world.env(),
                                        {chain_.get()},
@@ -300,11 +309,7 @@ GatewayRole::GatewayRole(World& world, store::RoleStore stores, FacilitatorRole&
     if (!started) ADD_FAILURE() << to_string(started.error());
     X402_CHECK(started.has_value());
     gateway_ = std::move(*started);
-    net::ServerOptions listen;
-    listen.listen = "127.0.0.1:0";
-    auto server = net::serve(runtime_, listen, gateway_->handler());
-    X402_CHECK(server.has_value());
-    server_ = std::move(*server);
+    server_ = serve_anywhere(*runtime_, gateway_->handler());
 }
 
 GatewayRole::~GatewayRole() {
@@ -315,7 +320,7 @@ GatewayRole::~GatewayRole() {
     }
     server_.reset();
     gateway_.reset();
-    runtime_.stop();
+    world_.retire(std::move(runtime_));
 }
 
 std::string GatewayRole::url() const { return "http://" + server_->address() + "/weather"; }

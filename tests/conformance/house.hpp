@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the suites stand on: a world, a folder that goes when the test ends, the roles started by their public doors
-// in this process, and a seller's API that counts how often it worked. Main thread; a role runs on a runtime of its own.
+// in this process, and a seller's API that counts how often it worked. Main thread; a role has a runtime of its own.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -114,6 +114,10 @@ struct FacilitatorOptions {
     bool may_fail = false;            // its start, when its store does
 };
 
+// A listener on a port of the kernel's choice. The port is looked for before it is taken, so another process of this
+// machine may be faster: then the next one is tried.
+std::unique_ptr<net::HttpServer> serve_anywhere(net::Runtime& runtime, const net::Handler& handler);
+
 // A running facilitator. Dies as a killed process does: at once, whatever it was doing.
 class FacilitatorRole {
 public:
@@ -131,9 +135,10 @@ public:
     facilitator::Service& service() { return *service_; }
 
 private:
+    World& world_;
     store::RoleStore stores_;
     ops::Metrics metrics_;
-    net::Runtime runtime_;
+    std::unique_ptr<net::Runtime> runtime_;
     std::unique_ptr<facilitator::Service> service_;
 };
 
@@ -170,9 +175,10 @@ public:
     std::string url() const;
 
 private:
+    World& world_;
     store::RoleStore stores_;
     ops::Metrics metrics_;
-    net::Runtime runtime_;
+    std::unique_ptr<net::Runtime> runtime_;
     std::unique_ptr<Chain> chain_;
     std::unique_ptr<server::Gateway> gateway_;
     std::unique_ptr<net::HttpServer> server_;

@@ -8,9 +8,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "x402/base/env.hpp"
 #include "x402/net/http_client.hpp"
+#include "x402/net/runtime.hpp"
 #include "x402/schemes/registry.hpp"
 
 namespace x402::conformance {
@@ -70,6 +72,15 @@ public:
     // The next broadcast is taken in, and its answer lost.
     virtual void lose_next_answer() {}
     virtual void refuse_next_simulation() {}
+
+    // Ends a runtime at once and keeps it: whoever still answers something that was asked from there posts into it.
+    void retire(std::unique_ptr<net::Runtime> runtime) {
+        runtime->end();
+        retired_.push_back(std::move(runtime));
+    }
+
+private:
+    std::vector<std::unique_ptr<net::Runtime>> retired_;   // outlives every member of the worlds below
 };
 
 // Each program brings its own.
