@@ -30,6 +30,10 @@ Result<Loaded> load(const RoleFlags& flags) {
 // Reads everything a start would read, and asks nobody anything.
 Result<facilitator::Config> read_all(const Loaded& loaded, const World& world, const AssetShelf& shelf) {
     X402_TRY(facilitator::Config config, facilitator::read_config(loaded.tree, world.modules, loaded.base_dir));
+    if (!config.store.starts_with("sqlite:") && config.store != "memory:") {
+        return loaded.tree.find("store")->wrong("this build has no store \"" + config.store + "\"",
+                                                "write store = \"sqlite:facilitator.db\"");
+    }
     X402_TRY_VOID(check_networks(loaded.tree, world, shelf, loaded.base_dir));
     return config;
 }

@@ -267,7 +267,7 @@ int dry_run(client::Client& client, const client::Request& request, const Flags&
         }
     }
     if (choice) return 0;
-    if (quote.payment_required || (quote.error && quote.status == 402)) return 4;
+    if (quote.refused) return 4;
     return quote.error || (quote.status >= 400 && flags.fail != "never") ? 1 : 0;
 }
 
@@ -292,7 +292,8 @@ int run_pay(const Flags& flags) {
     }
     const auto home = open_home(flags.home);
     if (!home) return usage(home.error());
-    auto wallets = load_wallets(**world, *home, flags.keys);
+    Result<std::vector<std::unique_ptr<Wallet>>> wallets = std::vector<std::unique_ptr<Wallet>>{};
+    if (!flags.dry_run) wallets = load_wallets(**world, *home, flags.keys);
     if (!wallets) return usage(wallets.error());
     auto journal = open_home_journal(*home, (*world)->env());
     if (!journal) {

@@ -14,6 +14,15 @@
 #include "x402/ops/config.hpp"
 
 namespace x402::apps {
+namespace {
+
+// What a module says of a key that is missing has no place of its own: it is told at its section.
+std::unexpected<Error> at_section(const Tree& section, const Error& error) {
+    if (error.detail.starts_with(section.place().file)) return fail(error);
+    return section.wrong(error.detail, error.next);
+}
+
+}  // namespace
 
 Result<void> check_networks(const Tree& root, const World& world, const AssetShelf& shelf,
                             const std::string& base_dir) {
@@ -28,7 +37,8 @@ Result<void> check_networks(const Tree& root, const World& world, const AssetShe
             setup.assets = shelf.configured_on(id);
             setup.base_dir = base_dir;
             setup.with_signers = section->find("signers") != nullptr;
-            X402_TRY(const std::unique_ptr<Chain> opened, world.modules.of(id)->connect(std::move(setup)));
+            const auto opened = world.modules.of(id)->connect(std::move(setup));
+            if (!opened) return at_section(*section, opened.error());
         }
     }
     return ops::refuse_unread(root);

@@ -107,9 +107,11 @@ Task<Quote> Client::quote(Request request) {
     }
     Run run(*core_, request, *url);
     const Event asked = co_await ask(run);
+    quote.refused = asked == Event::forbidden;
     if (asked == Event::offers) {
         quote.payment_required = true;
-        (void)co_await choose(run, false, quote.selection);
+        const Event chosen = co_await choose(run, false, quote.selection);
+        quote.refused = chosen == Event::not_chosen;
     }
     if (run.answer) {
         quote.status = run.answer->status;

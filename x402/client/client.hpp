@@ -70,6 +70,7 @@ struct Quote {
     int status = 0;
     std::string body;
     bool payment_required = false;
+    bool refused = false;  // by policy
     Selection selection;
     std::optional<PayError> error;
 };

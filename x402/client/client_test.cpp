@@ -443,6 +443,13 @@ TEST_F(ClientTest, ADryRunSignsNothing) {
     ASSERT_TRUE(quote.selection.choice);
     EXPECT_EQ(quote.selection.choice->requirements.amount, U256(1000));
     EXPECT_EQ(quote.selection.offers.size(), 2u);
+    EXPECT_FALSE(quote.refused);
+    serve([](std::size_t) { return paid_answer(); }, answer402({offer(5'000'000)}));
+    const Quote dear = quote_blocking(*client(), Request{.url = std::string(kUrl)});
+    EXPECT_TRUE(dear.refused);
+    EXPECT_EQ(dear.error->code, "over_limit");
+    serve([](std::size_t) { return paid_answer(); }, answer(402, "pay me"));
+    EXPECT_FALSE(quote_blocking(*client(), Request{.url = std::string(kUrl)}).refused);
     EXPECT_EQ(signatures(), 0);
     EXPECT_TRUE(history().empty());
 }
