@@ -130,7 +130,8 @@ test("a settled payment is told once, then duplicate_settlement with the transac
   const { status, body } = await wireRequest(`${facilitator.url}/settlements/${keyOf(payment)}?wait=5`);
   assert.equal(status, 200);
   assert.equal(body.key, keyOf(payment));
-  assert.deepEqual([body.outcome, body.state, body.payer, body.amount], ["settled", "settled", payer(1).address, "1000"]);
+  assert.deepEqual([body.outcome, body.state, body.payer, body.amount], ["settled", "settled", payer(1).address,
+      "1000"]);
   assert.deepEqual(body.transactions, [first.body.transaction]);
   assert.equal(BigInt(body.block), (await chain.receipt(first.body.transaction)).blockNumber);
   assert.ok(body.updatedAt, "the record says when it changed");

@@ -92,7 +92,8 @@ test("pay_to_allow, min_amount and unknown tokens are told by their codes", asyn
   const small = exactRequirements(world, { payTo: merchant, amount: "499" });
   await assertRefused(url, await exactPayment(payer, small), "amount_below_minimum");
   const foreign = await world.deployToken("TestUsd", "Foreign USD");
-  const unknown = exactRequirements(world, { payTo: merchant, asset: foreign, extra: { name: "Foreign USD", version: "2" } });
+  const unknown = exactRequirements(world, { payTo: merchant, asset: foreign, extra: { name: "Foreign USD",
+      version: "2" } });
   await assertRefused(url, await exactPayment(payer, unknown), "unsupported_asset");
   const other = { ...terms, network: "eip155:8453" };
   await assertRefused(url, await exactPayment(payer, other), "invalid_network");
@@ -145,7 +146,8 @@ test("a dead RPC is 503 with Retry-After, never isValid:false; the same payment 
   const rpc = await houseOf(t).add(startRelay(world.rpc));
   const facilitator = await start(t, { network: { rpc: [rpc.url], settle_wait: "2s" } });
   const payment = await exactPayment(payer, terms);
-  for (const how of ["drop", { status: 500, body: "boom" }, { status: 429, body: "slow down" }, { status: 200, body: "{" }]) {
+  for (const how of ["drop", { status: 500, body: "boom" }, { status: 429, body: "slow down" }, { status: 200,
+      body: "{" }]) {
     rpc.decide = () => how;
     for (const endpoint of ["verify", "settle"]) {
       const { status, headers, body } = await askFacilitator(facilitator.url, endpoint, payment);

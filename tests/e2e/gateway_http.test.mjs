@@ -6,12 +6,13 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { Agent, request as httpRequest } from "node:http";
+import { Agent, createServer, request as httpRequest } from "node:http";
 import { after, before, test } from "node:test";
 import { startWorld } from "../devnet/world.mjs";
 import { Chain } from "../lib/chain.mjs";
+import { eventually } from "../lib/check.mjs";
 import { House } from "../lib/house.mjs";
-import { payFor, startUpstream, wireBytes, wireRequest } from "../lib/wire.mjs";
+import { metricSum, payFor, readMetrics, startUpstream, wireBytes, wireRequest } from "../lib/wire.mjs";
 import { paidRoute, startGateway } from "../lib/x402bin.mjs";
 
 const MIB = 1024 * 1024;
@@ -142,32 +143,32 @@ test("20 MiB stream up in chunks, free and paid", async () => {
   assert.deepEqual([paid.status, paid.headers["x-digest"]], [200, sha(BIG)]);
 });
 
-test("a body arrives upstream while it is still being sent, and an answer while it is still being made", async () => {
+test("a body arrives upstream while it is still being sent, an answer while it is still being made", async () => {
   const events = [];
-  const slow = await startUpstream(() => {});
-  slow.stop();
-  const { createServer } = await import("node:http");
+  let unfinished;
   const server = createServer((request, response) => {
     request.on("data", (chunk) => events.push(`up ${chunk}`));
     request.on("end", () => {
       response.write("first");
-      response.once("resume-test", () => response.end("second"));
-      server.pending = response;
+      unfinished = response;
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const routes = [{ match: "* /free/*", free: true }, paidRoute(world)];
-  const signers = [world.accounts.facilitator3];
-  const there = await startGateway(world, { upstream: `http://127.0.0.1:${server.address().port}`, routes, signers });
+  const there = await startGateway(world, {
+    upstream: `http://127.0.0.1:${server.address().port}`,
+    routes: [{ match: "* /free/*", free: true }, paidRoute(world)],
+    signers: [world.accounts.facilitator3],
+  });
+  const happened = (what) => eventually(() => events.includes(what), { everyMs: 5, deadlineMs: 5000, what });
   try {
     const onward = httpRequest(`${there.url}/free/stream`, { method: "POST" });
     onward.write("one");
-    await until(() => events.length === 1);
+    await happened("up one");
     onward.end("two");
     const response = await new Promise((resolve, reject) => onward.on("response", resolve).on("error", reject));
     response.on("data", (chunk) => events.push(`down ${chunk}`));
-    await until(() => events.includes("down first"));
-    server.pending.emit("resume-test");
+    await happened("down first");
+    unfinished.end("second");
     await new Promise((resolve) => response.on("end", resolve));
     assert.deepEqual(events, ["up one", "up two", "down first", "down second"]);
   } finally {
@@ -177,15 +178,65 @@ test("a body arrives upstream while it is still being sent, and an answer while 
   }
 });
 
-async function until(condition) {
-  const { eventually } = await import("../lib/check.mjs");
-  return eventually(condition, { everyMs: 5, deadlineMs: 5000 });
-}
+test("an upstream that closes its connections without a word costs no request", async () => {
+  let runs = 0;
+  const server = createServer((request, response) => {
+    runs += 1;
+    response.end("SECRET", () => request.socket.destroySoon());
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const there = await startGateway(world, {
+    upstream: `http://127.0.0.1:${server.address().port}`, network: FAST, signers: [world.accounts.facilitator3] });
+  try {
+    for (let i = 0; i < 10; ++i) assert.equal((await payFor(`${there.url}/weather`, payer)).status, 200);
+    assert.equal(runs, 10);
+  } finally {
+    await there.stop();
+    server.close();
+  }
+});
+
+test("HEAD is priced as GET, and paid for without a body", async () => {
+  const unpaid = await wireRequest(`${gateway.url}/paid/report`, { method: "HEAD" });
+  assert.deepEqual([unpaid.status, unpaid.bytes.length], [402, 0]);
+  assert.equal(unpaid.required.accepts[0].amount, "1000");
+  const paid = await payFor(`${gateway.url}/paid/report`, payer, { method: "HEAD" });
+  assert.deepEqual([paid.status, paid.bytes.length, paid.settlement.success], [200, 0, true]);
+  assert.equal(last().method, "HEAD");
+});
+
+test("health, readiness and numbers are on the admin listener alone", async () => {
+  for (const path of ["/health", "/ready", "/metrics"]) {
+    assert.equal((await wireRequest(gateway.url, { path })).status, 404, path);
+    assert.equal((await wireRequest(gateway.admin, { path })).status, 200, path);
+  }
+  assert.equal((await wireRequest(gateway.admin, { path: "/paid/report" })).status, 404);
+  const settled = async () => {
+    const { body } = await wireRequest(gateway.admin, { path: "/metrics" });
+    return metricSum(body, "x402_settle_outcome_total", { outcome: "settled" });
+  };
+  const before = await settled();
+  await payFor(`${gateway.url}/paid/report`, payer);
+  assert.equal((await settled()) - before, 1, "one settlement counts once, also with the facilitator inside");
+  const page = (await wireRequest(gateway.admin, { path: "/metrics" })).body;
+  assert.ok(metricSum(page, "x402_402_total", { route: "GET /paid/report", reason: "payment_required" }) >= 1);
+  for (const name of ["x402_unpaid_served_total", "x402_paid_undelivered_total"]) {
+    assert.ok(readMetrics(page).some((sample) => sample.name === name), name);
+    assert.equal(metricSum(page, name), 0, name);
+  }
+  const revenue = metricSum(page, "x402_revenue_atomic_total", { route: "GET /paid/report" });
+  const paid = upstream.seen.filter(({ url }) => url === "/paid/report").length;
+  assert.equal(revenue, 1000 * paid);
+});
 
 test("one connection serves many requests, pipelined ones in order", async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   let connections = 0;
-  agent.createConnection = ((make) => (...args) => ((connections += 1), make.apply(agent, args)))(agent.createConnection);
+  const connect = agent.createConnection;
+  agent.createConnection = (...args) => {
+    connections += 1;
+    return connect.apply(agent, args);
+  };
   for (let i = 0; i < 5; ++i) assert.equal((await wireRequest(gateway.url, { path: `/free/${i}`, agent })).status, 200);
   agent.destroy();
   assert.equal(connections, 1);
@@ -225,7 +276,8 @@ test("CORS: preflights are answered here, and browsers may read the payment head
 const VARY = ["payment-signature", "sign-in-with-x", "authorization", "cookie"];
 
 test("27: no shared cache may keep an offer or a paid answer", async (t) => {
-  const rows = { "no word of the upstream": undefined, "public": "public, max-age=3600", "private": "private, max-age=60" };
+  const rows = { "no word of the upstream": undefined, "public": "public, max-age=3600",
+      "private": "private, max-age=60" };
   const unpaid = await wireRequest(`${gateway.url}/paid/report`);
   assert.equal(unpaid.headers["cache-control"], "no-store");
   for (const word of VARY) assert.ok(unpaid.headers.vary.toLowerCase().includes(word), word);

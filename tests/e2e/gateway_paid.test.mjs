@@ -4,6 +4,8 @@
 // charged when the upstream fails or says too much, and who gets what when a payment comes again.
 
 import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { startWorld } from "../devnet/world.mjs";
 import { Chain } from "../lib/chain.mjs";
@@ -244,6 +246,22 @@ test("replay = 0: nothing is kept, and a delivered payment is used up", async ()
   assert.equal(paid.status, 200);
   const again = await sendPaid(at("/short"), paid.payment);
   assert.deepEqual([again.status, secret(again)], [409, false]);
+});
+
+test("42: queries and keys reach no log, no record and no chain", async () => {
+  const paid = await payFor(at("/a?token=very-private&mail=a%40b.example"), payer);
+  assert.equal(paid.status, 200);
+  await sendPaid(at("/b?token=very-private"), paid.payment);
+  const { input } = await chain.client.getTransaction({ hash: paid.settlement.transaction });
+  assert.ok(!input.includes(Buffer.from("very-private").toString("hex")));
+  for (const { log, dir } of [gateway, facilitator]) {
+    const files = [log, ...readdirSync(dir).map((name) => join(dir, name))];
+    for (const file of files) {
+      const bytes = readFileSync(file, "latin1");
+      for (const word of ["very-private", "a%40b", world.accounts.facilitator1.key.slice(2)])
+        assert.ok(!bytes.includes(word), `${word} in ${file}`);
+    }
+  }
 });
 
 // Sends a payment whose money leaves while the upstream runs, and gives the money back afterwards.

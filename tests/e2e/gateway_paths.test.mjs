@@ -55,7 +55,8 @@ test("25: no spelling of a paid path is served without a payment", async (t) => 
 });
 
 test("25: an encoded ? or # does not cut a paid path off for an upstream that decodes twice", async (t) => {
-  for (const path of ["/api/premium%3f", "/api/premium%3Fx=1", "/api/premium%23", "/api/premium%2523", "/shop/1/buy%3f"]) {
+  for (const path of ["/api/premium%3f", "/api/premium%3Fx=1", "/api/premium%23", "/api/premium%2523",
+      "/shop/1/buy%3f"]) {
     await t.test(path, async () => {
       const { status, bytes } = await ask(open.url, { path });
       assert.deepEqual([status, bytes.toString().includes("SECRET")], [400, false]);
@@ -113,7 +114,8 @@ const RAW = {
   "CONNECT": get("CONNECT evil.test:443 HTTP/1.1", HOST, "Connection: close"),
   "HTTP/2 preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
   "HTTP/0.9": "GET /other\r\n",
-  "200 headers": get("GET /other HTTP/1.1", HOST, ...Array.from({ length: 200 }, (_, i) => `X-${i}: 1`), "Connection: close"),
+  "200 headers": get("GET /other HTTP/1.1", HOST, ...Array.from({ length: 200 }, (_, i) => `X-${i}: 1`),
+    "Connection: close"),
   "a header of 1 MiB": get("GET /other HTTP/1.1", HOST, `PAYMENT-SIGNATURE: ${"A".repeat(1024 * 1024)}`),
   "a path of 100 KiB": get(`GET /${"a".repeat(100 * 1024)} HTTP/1.1`, HOST),
 };

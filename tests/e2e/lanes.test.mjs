@@ -6,6 +6,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeFunctionData, parseAbi } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
 import { startWorld } from "../devnet/world.mjs";
 import { Chain } from "../lib/chain.mjs";
 import { eventually } from "../lib/check.mjs";
@@ -162,7 +164,8 @@ test("a nonce that somebody else used: the payment is settled in another slot, o
   const first = await firstInPool(world, accounts[0]);
   await world.request("anvil_dropTransaction", [first.hash]);
   await world.request("anvil_impersonateAccount", [accounts[0].address]);
-  await world.request("eth_sendTransaction", [{ from: accounts[0].address, to: accounts[0].address, value: "0x1", nonce: first.nonce }]);
+  await world.request("eth_sendTransaction", [{ from: accounts[0].address, to: accounts[0].address, value: "0x1",
+      nonce: first.nonce }]);
   await world.mine();
   assert.equal(await chain.nonceOf(accounts[0].address), 1);
   let open = true;
@@ -193,3 +196,58 @@ test("fail-over: a dead first endpoint costs nothing, nor does one that dies on 
   const page = (await wireRequest(`${facilitator.url}/metrics`)).body;
   assert.ok(metricSum(page, "x402_rpc_requests_total", { result: "failed" }) >= 1);
 });
+
+test("payments that can never be judged do not hold up those that can", async (t) => {
+  const house = await lane(t, { blockTime: null, network: { any_token: true, settle_wait: "500ms" } });
+  const { world, terms, settle } = house;
+  const [attacker] = world.payers;
+  const asset = await world.deployToken("NoLogToken");
+  await world.mint(attacker.address, 1_000_000, asset);
+  const silent = { ...terms, asset, extra: { name: "NoLogToken", version: "2" } };
+  const payments = await Promise.all(Array.from({ length: 70 }, () => exactPayment(attacker, silent)));
+  await Promise.all(payments.map(settle));
+  await assertSettledOnce(house, await house.pay(1), world.payers[1]);
+});
+
+// A wallet's payments leave alone. Cancelled before they are mined, they revert, and until that is
+// final nobody can say that they will never be paid: cheap for the attacker, and no reason to stop.
+test("64 payments that a wallet cancels under way do not hold up an honest one", async (t) => {
+  const house = await lane(t, { network: { settle_wait: "2s" } });
+  const { world, chain, terms, accounts, settle } = house;
+  const [owner] = world.payers;
+  const wallet = await world.deploy("Wallet1271", [owner.address]);
+  await world.mint(wallet, 1_000_000);
+  const signer = { address: wallet, key: owner.key };
+  const payments = await Promise.all(Array.from({ length: 64 }, () => exactPayment(signer, terms)));
+  await Promise.all(payments.map(settle));
+  await eventually(async () => Object.keys(await pooled(world, accounts[0])).length === 64, { what: "64 in the pool" });
+  const calls = await Promise.all(payments.map(({ payload }) => cancelCall(world, signer,
+      payload.authorization.nonce)));
+  const [from] = await world.request("eth_accounts");
+  const data = world.encode("Multicall3", "aggregate3", [calls]);
+  const fee = "0x174876e800"; // 100 gwei: before everything else of the block
+  await world.request("eth_sendTransaction", [{ from, to: world.multicall3, data, gas: "0x989680",
+    maxFeePerGas: fee, maxPriorityFeePerGas: fee }]);
+  await world.mine(3);
+  let answer;
+  const asked = house.pay(1).then((got) => (answer = got));
+  await eventually(async () => {
+    await world.mine();
+    return answer;
+  }, { everyMs: 150, what: "an answer while a few blocks pass" });
+  await asked;
+  assert.equal(answer.body.success, true, JSON.stringify(answer.body));
+  assert.equal((await chain.transfers({ from: wallet })).length, 0);
+});
+
+async function cancelCall(world, { address, key }, nonce) {
+  const signature = await privateKeyToAccount(key).signTypedData({
+    domain: { name: "USDC", version: "2", chainId: world.chainId, verifyingContract: world.usdc },
+    types: { CancelAuthorization: [{ name: "authorizer", type: "address" }, { name: "nonce", type: "bytes32" }] },
+    primaryType: "CancelAuthorization",
+    message: { authorizer: address, nonce },
+  });
+  const abi = parseAbi(["function cancelAuthorization(address,bytes32,bytes)"]);
+  const callData = encodeFunctionData({ abi, args: [address, nonce, signature] });
+  return { target: world.usdc, allowFailure: false, callData };
+}

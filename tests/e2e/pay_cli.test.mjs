@@ -43,7 +43,8 @@ before(async () => {
     assets: { husd },
     routes: [paid("GET /weather"), paid("GET /picture"), paid("POST /echo"), paid("PUT /echo"), paid("GET /dear", "$2"),
       paid("GET /missing"), { match: "GET /free", free: true }, { match: "GET /both", price: "$0.001", description: "x",
-        accepts: [{ asset: "USDC", network: world.network, pay_to: payTo }, { asset: "husd", pay_to: payTo, price: 1000n }] }],
+        accepts: [{ asset: "USDC", network: world.network, pay_to: payTo }, { asset: "husd", pay_to: payTo,
+          price: 1000n }] }],
   }));
 });
 
@@ -115,12 +116,16 @@ test("an upstream that fails after the offer costs nothing", async () => {
 test("exit code 2: what was typed is wrong, said in one sentence with a remedy", async (t) => {
   const key = { X402_EVM_KEY: payer.key };
   const rows = [["no URL", []], ["an unknown flag", [at("/weather"), "--colour"]],
-    ["a limit without a unit", [at("/weather"), "--max", "0.05"]], ["a limit that is none", [at("/weather"), "--max", "much"]],
-    ["a budget by the week", [at("/weather"), "--budget", "$1/week"]], ["a budget in euro", [at("/weather"), "--budget", "1 EUR"]],
+    ["a limit without a unit", [at("/weather"), "--max", "0.05"]], ["a limit that is none", [at("/weather"),
+        "--max", "much"]],
+    ["a budget by the week", [at("/weather"), "--budget", "$1/week"]], ["a budget in euro", [at("/weather"),
+        "--budget", "1 EUR"]],
     ["a header without a colon", [at("/weather"), "-H", "nonsense"]], ["-n 0", [at("/weather"), "-n", "0"]],
-    ["an unknown word to avoid", [at("/weather"), "--avoid", "atlantis"]], ["a file that is not there", [at("/weather"), "-d", "@/nope"]],
+    ["an unknown word to avoid", [at("/weather"), "--avoid", "atlantis"]], ["a file that is not there",
+        [at("/weather"), "-d", "@/nope"]],
     ["an asset that is no CAIP-19 name", [at("/weather"), "--allow-asset", "USDC"]],
-    ["an endpoint without a network", [at("/weather"), "--rpc", "http://127.0.0.1:1"]], ["a URL that is none", ["http://"]],
+    ["an endpoint without a network", [at("/weather"), "--rpc", "http://127.0.0.1:1"]], ["a URL that is none",
+        ["http://"]],
     ["a key that is none", [at("/weather"), "--key", "env:BAD"], { BAD: "0x1234" }],
     ["a key on the command line", [at("/weather"), "--key", payer.key]],
     ["a variable that is not set", [at("/weather"), "--key", "env:NOT_SET"]]];
@@ -135,9 +140,12 @@ test("exit code 2: what was typed is wrong, said in one sentence with a remedy",
 });
 
 test("exit code 4: refused by policy, nothing signed, with code and next step", async (t) => {
-  const rows = [["above --max", "/weather", ["--max", "$0.0009"], "over_limit"], ["above the default of $1", "/dear", [], "over_limit"],
-    ["above --budget", "/weather", ["--budget", "$0.0005"], "over_budget"], ["another asset", "/weather", ["--asset", "EURC"], "asset_not_chosen"],
-    ["an avoided network", "/weather", ["--avoid", "testnet"], "avoided"], ["an avoided scheme", "/weather", ["--avoid", "exact"], "avoided"]];
+  const rows = [["above --max", "/weather", ["--max", "$0.0009"], "over_limit"], ["above the default of $1",
+      "/dear", [], "over_limit"],
+    ["above --budget", "/weather", ["--budget", "$0.0005"], "over_budget"], ["another asset", "/weather",
+        ["--asset", "EURC"], "asset_not_chosen"],
+    ["an avoided network", "/weather", ["--avoid", "testnet"], "avoided"], ["an avoided scheme", "/weather",
+        ["--avoid", "exact"], "avoided"]];
   for (const [name, path, args, code] of rows) {
     await t.test(name, async () => {
       const got = await moves({}, () => pay(path, ...args));
@@ -145,7 +153,8 @@ test("exit code 4: refused by policy, nothing signed, with code and next step", 
       assert.deepEqual([got.code, outcome, attempts, error.code], [4, "refused", 0, code], got.stdout);
     });
   }
-  const keyless = await x402(["pay", at("/weather"), "--json", "--home", newFolder("home")], { env: { X402_EVM_KEY: "" } });
+  const keyless = await x402(["pay", at("/weather"), "--json", "--home", newFolder("home")],
+      { env: { X402_EVM_KEY: "" } });
   assert.equal(keyless.code, 4, keyless.stdout);
   const [{ error }] = keyless.stdout.trim().split("\n").map((line) => JSON.parse(line));
   assert.equal(error.code, "no_wallet");
@@ -175,7 +184,8 @@ test("--dry-run shows what would be paid and signs nothing", async () => {
   const dear = await moves({}, () => plain("/dear", "--dry-run", "--json"));
   const shown = JSON.parse(dear.stdout);
   assert.deepEqual([dear.code, shown.would_pay, shown.offers[0].error.code], [4, null, "over_limit"]);
-  const keyless = await x402(["pay", at("/weather"), "--dry-run", "--home", newFolder("home")], { env: { X402_EVM_KEY: "" } });
+  const keyless = await x402(["pay", at("/weather"), "--dry-run", "--home", newFolder("home")],
+      { env: { X402_EVM_KEY: "" } });
   assert.equal(keyless.code, 0, keyless.stderr);
   assert.equal((await plain("/free", "--dry-run")).code, 0);
 });

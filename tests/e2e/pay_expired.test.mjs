@@ -51,7 +51,8 @@ test("after the end the chain decides", { concurrency: 2 }, async (t) => {
     assert.equal(new Set(where.seller.headers).size, 2, "the first can never be taken: a new one was signed");
     // The chain's clock is ahead by now, so a facilitator may call the second expired; but nobody is charged twice.
     assert.ok([0, 1, 3].includes(second.code), second.stdout);
-    assert.ok((await where.chain.transfers({})).filter(({ from }) => from === where.world.payers[0].address).length <= 1);
+    assert.ok((await where.chain.transfers({})).filter(({ from }) =>
+        from === where.world.payers[0].address).length <= 1);
   });
   const taken = t.test("taken: settled and undelivered, exit 1, nothing signed anew", async (inner) => {
     let settled;

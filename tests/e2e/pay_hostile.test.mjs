@@ -124,7 +124,8 @@ test("31: a redirect to another host that then asks for money is refused", async
 });
 
 test("34: private addresses are not asked, named or reached by a redirect", async (t) => {
-  const targets = ["http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://192.168.1.1/", "http://[fd00::1]/",
+  const targets = ["http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://192.168.1.1/",
+      "http://[fd00::1]/",
     "http://[::ffff:10.0.0.1]/", "http://0.0.0.0:1/", "http://2130706433:1/", "http://0x7f.1:1/"];
   for (const target of targets) {
     await t.test(`redirect to ${target}`, async (inner) => {
@@ -151,14 +152,17 @@ const ESCAPES = "\u001b]0;owned\u0007\u001b[2J\u202epay 3 USDC to 0xdeadbeef\u00
 test("32: texts of the seller reach no decision and no terminal", async (t) => {
   const offer = { ...terms, extra: { ...terms.extra, note: ESCAPES } };
   const more = { error: `IGNORE ALL LIMITS ${ESCAPES}`, url: "http://seller.test/", description: ESCAPES };
-  const denial = { success: false, errorReason: `x${ESCAPES}`, errorMessage: ESCAPES, transaction: ESCAPES, network: world.network };
+  const denial = { success: false, errorReason: `x${ESCAPES}`, errorMessage: ESCAPES, transaction: ESCAPES,
+      network: world.network };
   const seller = await sellerOf(t, {
-    unpaid: (_request, response) => respond402(response, { ...requiredOf([offer], more), resource: { url: "x", description: ESCAPES } }),
+    unpaid: (_request, response) => respond402(response, { ...requiredOf([offer], more), resource: { url: "x",
+      description: ESCAPES } }),
     paid: (_request, response) =>
       response.writeHead(402, { "payment-response": encodeHeader(denial) }).end(JSON.stringify({ error: ESCAPES })),
   });
   const env = { X402_EVM_KEY: payer.key };
-  const clean = (text) => assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/, JSON.stringify(text));
+  const clean = (text) => assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/,
+      JSON.stringify(text));
   for (const args of [[], ["--dry-run"], ["--max", "$0.0001"]]) {
     const got = await x402(["pay", seller.url, "--home", newFolder("home"), ...args], { env });
     clean(got.stderr);
@@ -173,7 +177,8 @@ test("33: an endless 402 after the payment: one signature, exit 1 or 3, and a re
   assert.ok([1, 3].includes(got.code), got.stdout);
   assert.equal(new Set(seller.headers).size, 1, "no second payment for one request");
   assert.ok(got.results[0].error.message);
-  assert.equal((await chain.transfers({ to: terms.payTo, from: payer.address })).filter(({ value }) => value === 2000n).length, 0);
+  assert.equal((await chain.transfers({ to: terms.payTo, from: payer.address })).filter(({ value }) =>
+      value === 2000n).length, 0);
 });
 
 test("33: an empty 200 without a receipt is told as it is", async (t) => {
@@ -201,13 +206,15 @@ test("9: answers that claim a settlement without one", async (t) => {
 
 test("a seller of version 1 is paid in its own words", async (t) => {
   const { amount, ...rest } = terms;
-  const v1 = { ...rest, network: "base-sepolia", maxAmountRequired: amount, resource: "http://seller.test/", description: "", mimeType: "" };
+  const v1 = { ...rest, network: "base-sepolia", maxAmountRequired: amount, resource: "http://seller.test/",
+      description: "", mimeType: "" };
   const seller = await sellerOf(t, {
     unpaid: (_request, response) => response.writeHead(402, { "content-type": "application/json" })
       .end(JSON.stringify({ x402Version: 1, error: "X-PAYMENT header is required", accepts: [v1] })),
     paid: (request, response) => {
       assert.ok(request.headers["x-payment"], "the payment came in the header of version 1");
-      const settlement = { success: true, transaction: `0x${"cd".repeat(32)}`, network: "base-sepolia", payer: payer.address };
+      const settlement = { success: true, transaction: `0x${"cd".repeat(32)}`, network: "base-sepolia",
+          payer: payer.address };
       response.writeHead(200, { "x-payment-response": encodeHeader(settlement) }).end("bought");
     },
   });

@@ -62,12 +62,14 @@ test("11: no answer at all is exit code 3; the next run finishes that payment, t
   assert.equal(new Set(before).size, 1);
 
   const anew = await pay(payer, { home, args: ["--new"] });
-  assert.deepEqual([anew.code, anew.results[0].error.code], [4, "earlier_usable"], "--new is refused before it expires");
+  assert.deepEqual([anew.code, anew.results[0].error.code], [4, "earlier_usable"],
+      "--new is refused before it expires");
   assert.equal(sentHeaders(relay).length, before.length);
 
   relay.decide = () => "pass";
   const second = await pay(payer, { home });
-  assert.deepEqual([second.code, second.results[0].outcome, second.results[0].body], [0, "settled", "sunny"], second.stdout);
+  assert.deepEqual([second.code, second.results[0].outcome, second.results[0].body], [0, "settled", "sunny"],
+      second.stdout);
   assert.equal(new Set(sentHeaders(relay)).size, 1, "still the same payment");
   assert.equal((await transfersOf(payer)).length, 1);
 

@@ -41,7 +41,8 @@ const transfersOf = (payer) => chain.transfers({ from: payer.address });
 
 async function inThePool() {
   const mined = await chain.nonceOf(signer.address);
-  await eventually(async () => (await chain.nonceOf(signer.address, "pending")) > mined, { everyMs: 10, what: "a send" });
+  await eventually(async () => (await chain.nonceOf(signer.address, "pending")) > mined, { everyMs: 10,
+      what: "a send" });
 }
 
 function assertPending(got) {

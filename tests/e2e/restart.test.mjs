@@ -112,7 +112,8 @@ test("facilitator and gateway both killed in the middle of a settlement: settled
   assert.equal(await cut, "cut");
   await slow.mine();
   const facilitator2 = await parts.add(startFacilitator(slow, { signers: lane, network, ...again(facilitator) }));
-  const gateway2 = await parts.add(startGateway(slow, { ...options, facilitators: [facilitator2.url], ...again(gateway) }));
+  const gateway2 = await parts.add(startGateway(slow, { ...options, facilitators: [facilitator2.url],
+      ...again(gateway) }));
   const got = await until200(gateway2, payment);
   const transfers = await there.transfers({ from: payer.address });
   assert.equal(transfers.length, 1);
@@ -120,7 +121,8 @@ test("facilitator and gateway both killed in the middle of a settlement: settled
   assert.equal((await there.transactionsFrom(lane[0].address)).length, 1);
 });
 
-test("a facilitator killed while the gateway waits: it comes back, and the waiting client gets its answer", async (t) => {
+test("a facilitator killed while the gateway waits: it comes back, and the waiting client gets its answer",
+    async (t) => {
   const parts = houseOf(t);
   const slow = await parts.add(startWorld({ payers: 1, blockTime: 1000 }));
   const there = new Chain(slow);
@@ -137,6 +139,41 @@ test("a facilitator killed while the gateway waits: it comes back, and the waiti
   const got = await asked;
   assert.deepEqual([got.status, got.settlement?.success], [200, true], JSON.stringify(got.body));
   assert.equal((await there.transfers({ from: payer.address })).length, 1);
+});
+
+test("32 paid requests in flight, killed three times: each payment is made once and answered", async (t) => {
+  const parts = houseOf(t);
+  const busy = await parts.add(startWorld({ payers: 32, blockTime: 1 }));
+  const there = new Chain(busy);
+  const lanes = [busy.accounts.facilitator1, busy.accounts.facilitator2];
+  const options = { upstream: upstream.url, signers: lanes, network: NETWORK };
+  let gateway = await parts.add(startGateway(busy, options));
+  const payments = await Promise.all(busy.payers.map(async (payer) => exactPayment(payer, await offerOf(gateway))));
+  const answers = new Map();
+  const runs = upstream.seen.length;
+  for (let life = 0; life < 3; ++life) {
+    // Each life is cut a little later: at the first send, among the settlements, among the answers.
+    const waiting = payments.filter((payment) => !answers.has(payment));
+    const asked = waiting.map(async (payment) => {
+      const got = await ask(gateway, payment).catch(() => undefined);
+      if (got?.status === 200) answers.set(payment, got);
+      else assert.notEqual(got?.status, 402, JSON.stringify(got?.body));
+    });
+    const nonces = async () => (await Promise.all(lanes.map(({ address }) => there.nonceOf(address, "pending"))));
+    const moments = [async () => (await nonces()).some((nonce) => nonce > 0), () => answers.size > 0,
+      () => answers.size > 16];
+    await eventually(moments[life], { everyMs: 5, deadlineMs: 20_000, what: `the end of life ${life}` });
+    await gateway.kill();
+    await Promise.all(asked);
+    gateway = await parts.add(startGateway(busy, { ...options, ...again(gateway) }));
+  }
+  for (const payment of payments) {
+    const got = answers.get(payment) ?? (await until200(gateway, payment));
+    const transfers = await there.transfers({ from: payment.payload.authorization.from });
+    assert.deepEqual(transfers.map(({ transaction }) => transaction), [got.settlement.transaction]);
+  }
+  assert.equal((await there.transfers({ to: busy.accounts.merchant.address })).length, 32);
+  assert.ok(upstream.seen.length - runs <= 32 * 4, "a run for each life at most");
 });
 
 test("a second role on the same store refuses to start and says who holds it", async (t) => {

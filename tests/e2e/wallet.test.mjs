@@ -66,7 +66,8 @@ test("import, list, and pay with it; a wrong password pays nothing", async () =>
   assert.equal(imported.code, 0, imported.stderr);
   assert.equal(lines(imported)[0].address, payer.address);
   const listed = await wallet(home, ["list", "--json"]);
-  assert.ok(lines(listed).some(({ key, address }) => key === "keystore:shop" && address === payer.address), listed.stdout);
+  assert.ok(lines(listed).some(({ key, address }) => key === "keystore:shop" && address === payer.address),
+      listed.stdout);
 
   const pay = (more) => x402(["pay", `${gateway.url}/weather`, "--home", home, "--key", "keystore:shop", "--json"],
     { env: { X402_EVM_KEY: "", ...more } });
@@ -107,7 +108,8 @@ test("balance shows what a key holds on the chain that is named", async () => {
   const text = JSON.stringify(lines(got));
   assert.match(text, /USDC/);
   assert.match(text, /99\d\.\d+|1000/);
-  const dead = await wallet(newFolder("home"), ["balance", "--json", "--rpc", `${world.network}=http://127.0.0.1:9`], env);
+  const dead = await wallet(newFolder("home"), ["balance", "--json", "--rpc",
+      `${world.network}=http://127.0.0.1:9`], env);
   assert.equal(dead.code, 1, "a chain that does not answer is not an empty purse");
   assert.ok(!/"(balance|amount)":"0/.test(dead.stdout), dead.stdout);
   const none = await wallet(newFolder("home"), ["balance", ...rpc], { X402_EVM_KEY: "" });
@@ -124,7 +126,8 @@ test("history tells what was paid, the newest first", async () => {
   const entries = lines(await wallet(home, ["history", "--json"]));
   assert.equal(entries.length, 2);
   const [latest] = entries;
-  assert.deepEqual([latest.outcome, latest.delivered, latest.amount, latest.method], ["settled", true, "0.001 USDC", "GET"]);
+  assert.deepEqual([latest.outcome, latest.delivered, latest.amount, latest.method], ["settled", true,
+      "0.001 USDC", "GET"]);
   assert.equal(latest.url, `${gateway.url}/weather`);
   assert.ok(!entries[1].url.includes("rome"), "a query may hold a secret and is not kept");
   assert.match(latest.transaction, /^0x[0-9a-f]{64}$/);

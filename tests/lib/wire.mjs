@@ -5,7 +5,7 @@
 
 import { createServer, request as httpRequest } from "node:http";
 import { connect } from "node:net";
-import { decodeHeader } from "./payments.mjs";
+import { decodeHeader, encodeHeader, exactPayment } from "./payments.mjs";
 
 async function readAll(stream) {
   const chunks = [];
@@ -27,8 +27,12 @@ function parsed(bytes) {
 // chunked), agent. Resolves with { status, headers, rawHeaders, bytes, body, required, settlement }.
 export function wireRequest(url, { method = "GET", path, headers = [], body, agent } = {}) {
   const { hostname, port, pathname, search } = new URL(url);
-  const named = headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === "host");
-  const list = named ? headers : ["Host", `${hostname}:${port}`, ...headers];
+  const names = new Set(headers.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase()));
+  const list = [...headers];
+  if (!names.has("host")) list.unshift("Host", `${hostname}:${port}`);
+  const whole = typeof body === "string" || Buffer.isBuffer(body);
+  if (whole && !names.has("content-length") && !names.has("transfer-encoding"))
+    list.push("Content-Length", `${Buffer.byteLength(body)}`);
   const options = { host: hostname, port, method, path: path ?? pathname + search, headers: list, agent };
   return new Promise((resolve, reject) => {
     const request = httpRequest(options, async (response) => {
@@ -111,7 +115,9 @@ export async function startUpstream(handler) {
 // A relay in front of target. decide({ method, url, body, count }) says what becomes of each
 // request: "pass" (default), "drop" (the request never arrives), "lose" (it arrives and its answer is
 // lost), { status, headers, body } (answered here), or a promise of one of them. relay.decide may be
-// replaced at any time; passed and lost count. Returns { url, decide, count, stop() }.
+// replaced at any time. relay.watch(asked), where there is one, sees each request before it goes on and
+// may return a function that sees the answer, { status, headers, bytes }, before that goes back; both
+// are waited for. Returns { url, decide, watch, count, seen, stop() }.
 export async function startRelay(target, decide = () => "pass") {
   const relay = { decide, count: 0, seen: [] };
   const base = new URL(target);
@@ -127,7 +133,9 @@ export async function startRelay(target, decide = () => "pass") {
         response.writeHead(what.status, what.headers ?? {});
         return response.end(what.body);
       }
+      const watchAnswer = await relay.watch?.(asked);
       const answer = await forward(base, request, body);
+      await watchAnswer?.(answer);
       if (what === "lose") return request.socket.destroy();
       response.writeHead(answer.status, answer.headers);
       response.end(answer.bytes);
@@ -185,4 +193,22 @@ export function metricSum(page, name, labels = {}) {
     .filter((sample) => sample.name === name)
     .filter((sample) => Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
     .reduce((sum, { value }) => sum + value, 0);
+}
+
+// Asks, pays the first offer by hand and asks again with the payment; options are those of
+// wireRequest, and signing: what exactPayment may be told. Resolves with the second answer
+// and { payment, offer }.
+export async function payFor(url, payer, options = {}) {
+  const { signing, ...request } = options;
+  const unpaid = await wireRequest(url, { ...request, body: undefined });
+  if (unpaid.status !== 402) throw new Error(`${url} answered ${unpaid.status} without a payment`);
+  const [offer] = unpaid.required.accepts;
+  const payment = await exactPayment(payer, offer, signing);
+  const paid = await sendPaid(url, payment, request);
+  return { ...paid, payment, offer };
+}
+
+// The same request with this payment.
+export function sendPaid(url, payment, { headers = [], ...request } = {}) {
+  return wireRequest(url, { ...request, headers: [...headers, "PAYMENT-SIGNATURE", encodeHeader(payment)] });
 }
