@@ -164,6 +164,8 @@ Task<Result<void>> load_recorded(DeskPtr desk, const Line& line, Lane& lane) {
 }
 
 void remember(Line& line, Lane& lane, const Slot& slot) {
+    // Dropped meanwhile, by whoever lost a slot: the next reading of the store finds this one too.
+    if (!lane.recorded) return;
     auto& recorded = *lane.recorded;
     recorded.push_back(slot);
     if (recorded.size() <= kRecordedKept) return;
@@ -211,7 +213,9 @@ Task<Result<SlotPtr>> try_slot(DeskPtr desk, const Departure& departure,
     Plan plan;
     plan.actions = actions_of(departure.group);
     plan.signers = {lane.signer};
-    const auto next = co_await line.network->next_slot(lane.signer, *lane.recorded, plan);
+    // A copy: slots may end, and the table be dropped, while the network is asked.
+    const std::vector<Slot> recorded = *lane.recorded;
+    const auto next = co_await line.network->next_slot(lane.signer, recorded, plan);
     // A network's own conflict is trouble of the moment, not a taken row.
     if (!next) co_return fail(Errc::unavailable, to_string(next.error()));
     SlotPtr run = make_slot(*desk, departure, *next, simulation);

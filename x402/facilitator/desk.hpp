@@ -25,6 +25,7 @@ struct Lane {
     std::vector<Action> last;   // of the newest departure: whom a newcomer could have shared with
     std::size_t departing = 0;  // on their way to a slot
     std::size_t in_flight = 0;  // open slots
+    bool gathering = false;     // somebody will pump it in a moment
     bool taking = false;        // one departure at a time chooses a slot
     Bell taken;
     std::optional<std::vector<Slot>> recorded;  // slots that may still matter; read once, then kept

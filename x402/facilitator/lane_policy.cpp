@@ -36,7 +36,7 @@ std::vector<std::size_t> gather(const LaneView& lane, std::span<const Ready> que
 
 std::vector<std::size_t> choose_departure(const LaneView& lane, std::span<const Ready> queue,
                                           const CanShare& can_share) {
-    if (lane.in_flight >= lane.max_in_flight) return {};
+    if (lane.in_flight - lane.landed >= lane.max_in_flight) return {};
     std::size_t first = queue.size();
     std::size_t actions = 0;
     for (std::size_t at = 0; at < queue.size(); ++at) {
@@ -48,7 +48,7 @@ std::vector<std::size_t> choose_departure(const LaneView& lane, std::span<const 
     if (first == queue.size()) return {};
     const bool idle = lane.in_flight == lane.landed;
     const bool full = actions >= lane.max_actions;
-    const bool impatient = lane.now - queue[first].since >= lane.patience;
+    const bool impatient = lane.now - queue[first].since >= lane.gather;
     if (!idle && !full && !impatient) return {};
     return gather(lane, queue, first, can_share);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// When a lane lets something leave, as pure functions: alone at once; together when they became
-// ready while a transaction of the lane was in flight; never beyond the caps. The network knows
-// how, this knows when. Any thread.
+// When a lane lets something leave, as pure functions: alone at once; together, after a short time
+// of gathering, when they became ready while a transaction of the lane was in flight; never beyond
+// the caps. The network knows how, this knows when. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ struct LaneView {
     std::size_t in_flight = 0;  // slots that are open, and departures on their way to one
     std::size_t landed = 0;     // of these: used up on the network, only their meaning is open
     Duration now{};
-    Duration patience{};  // nobody waits longer than this for company
+    Duration gather{};  // nobody waits longer than this for company
     std::size_t max_in_flight = limits::kInFlightPerSigner;
     std::size_t max_actions = limits::kSharedActions;
 };

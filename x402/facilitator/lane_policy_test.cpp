@@ -19,7 +19,7 @@ LaneView all_landed() {
     LaneView lane;
     lane.in_flight = 2;
     lane.landed = 2;
-    lane.patience = 10s;
+    lane.gather = 10s;
     return lane;
 }
 
@@ -27,9 +27,16 @@ LaneView view(std::size_t in_flight, Duration now = 1s) {
     LaneView lane;
     lane.in_flight = in_flight;
     lane.now = now;
-    lane.patience = 10s;
+    lane.gather = 10s;
     lane.max_actions = 4;
     lane.max_in_flight = 3;
+    return lane;
+}
+
+// Slots whose payments nobody can judge yet must not stop a signer.
+LaneView crowded_but_landed() {
+    LaneView lane = view(70, 10s);
+    lane.landed = 68;
     return lane;
 }
 
@@ -62,6 +69,11 @@ TEST(LanePolicy, Departures) {
         {"who is held stays, even alone", view(0, 10s), all_held, kEverybody, {}},
         {"the cap of slots holds for all", view(3, 10s), six, kEverybody, {}},
         {"also for who goes alone", view(3), lonely, kEverybody, {}},
+        {"what has landed takes no place of it",
+         crowded_but_landed(),
+         six,
+         kEverybody,
+         {0, 1, 2, 3}},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);

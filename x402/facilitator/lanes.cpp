@@ -12,6 +12,9 @@
 namespace x402::facilitator {
 namespace {
 
+// Long enough for those who were answered together to ask again together, short beside any block.
+constexpr Duration kGather = std::chrono::milliseconds(100);
+
 bool may_send(const Lane& lane, const Live& live) {
     if (lane.retired) return false;
     const auto& signers = live.signers;
@@ -74,7 +77,7 @@ std::vector<std::size_t> choose(const Desk& desk, const Line& line, const Lane& 
         if (slot->lane == &lane && slot->landed) ++view.landed;
     }
     view.now = desk.env.clock.steady();
-    view.patience = line.network->patience();
+    view.gather = kGather;
     const CanShare can_share = [&](std::size_t one, std::size_t other) {
         return all_share(*line.network, lane.waiting[one]->actions, lane.waiting[other]->actions);
     };
@@ -91,6 +94,22 @@ Group take_out(Lane& lane, const std::vector<std::size_t>& places) {
         lane.waiting.erase(lane.waiting.begin() + static_cast<std::ptrdiff_t>(*at));
     }
     return group;
+}
+
+Task<void> gather_then_pump(DeskPtr desk, Line* line, Lane* lane) {
+    const Gate::Pass pass = desk->gate.enter();
+    if (!pass) co_return;
+    const bool on = co_await pause(desk, kGather);
+    lane->gathering = false;
+    if (on) pump(desk, *line, *lane);
+}
+
+// Whoever gathers is looked at again when the time for it is over.
+void pump_later(const DeskPtr& desk, Line& line, Lane& lane) {
+    if (lane.gathering || lane.waiting.empty()) return;
+    lane.gathering = true;
+    net::spawn_on(desk->home,
+                  [desk, at = &line, of = &lane] { return gather_then_pump(desk, at, of); });
 }
 
 void leave_unserved(const DeskPtr& desk, const LivePtr& live) {
@@ -125,7 +144,7 @@ void pump(const DeskPtr& desk, Line& line, Lane& lane) {
     for (;;) {
         if (desk->gate.closed()) return;
         const std::vector<std::size_t> places = choose(*desk, line, lane);
-        if (places.empty()) return;
+        if (places.empty()) return pump_later(desk, line, lane);
         ++lane.departing;
         Departure departure{&line, &lane, take_out(lane, places)};
         lane.last = departure.group.front()->actions;
