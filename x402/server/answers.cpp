@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, 12> kOverrides = {
     "X-Forwarded-Proto",      "X-Forwarded-Port", "X-Forwarded-Prefix", "Forwarded"};
 constexpr std::array<std::string_view, 5> kReplaced = {"Host", "Content-Length", "Expect",
                                                        "X-Real-IP", "Via"};
+constexpr std::size_t kForwardHeaders = 3;
 constexpr std::string_view kExposed = "PAYMENT-REQUIRED, PAYMENT-RESPONSE, Retry-After";
 constexpr std::string_view kAllowedHeaders =
     "PAYMENT-SIGNATURE, X-PAYMENT, SIGN-IN-WITH-X, Authorization, Content-Type";
@@ -36,6 +37,11 @@ template <std::size_t N>
 bool is_one_of(const std::array<std::string_view, N>& names, std::string_view name) noexcept {
     return std::any_of(names.begin(), names.end(),
                        [name](std::string_view each) { return same_name(each, name); });
+}
+
+bool is_taken_out(std::string_view name) noexcept {
+    return transports::is_payment_layer_header(name) || is_one_of(kOverrides, name) ||
+           is_one_of(kReplaced, name);
 }
 
 std::string_view address_of(std::string_view peer) noexcept {
@@ -110,13 +116,13 @@ net::RequestHead upstream_request(const net::RequestHead& request, const Path& p
     out.target = path.target();
     out.chunked = request.chunked;
     out.content_length = request.content_length;
-    net::Headers kept = request.headers;
-    net::remove_hop_by_hop(kept);
-    transports::strip_payment_layer_headers(kept);
-    for (net::Header& each : kept.list()) {
-        if (is_one_of(kOverrides, each.name) || is_one_of(kReplaced, each.name)) continue;
-        out.headers.add(std::move(each.name), std::move(each.value));
+    out.headers.list().reserve(request.headers.list().size() + kForwardHeaders);
+    for (const net::Header& each : request.headers.list()) {
+        if (is_taken_out(each.name)) continue;
+        out.headers.add(each.name, each.value);
     }
+    // Before ours are added: Connection might name them.
+    net::remove_hop_by_hop(out.headers);
     out.headers.add("X-Forwarded-For", std::string(address_of(facts.peer)));
     out.headers.add("X-Forwarded-Host", std::string(facts.origin_host));
     out.headers.add("X-Forwarded-Proto", std::string(facts.origin_scheme));
@@ -124,9 +130,7 @@ net::RequestHead upstream_request(const net::RequestHead& request, const Path& p
 }
 
 void clean_upstream_answer(net::ResponseHead& head) {
-    net::remove_hop_by_hop(head.headers);
     transports::strip_payment_layer_headers(head.headers);
-    head.headers.remove("Content-Length");
 }
 
 bool is_preflight(const net::RequestHead& request) noexcept {

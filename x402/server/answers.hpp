@@ -37,7 +37,8 @@ struct ForwardFacts {
 // upstream's own Host.
 net::RequestHead upstream_request(const net::RequestHead& request, const Path& path,
                                   const ForwardFacts& facts);
-// Takes out of the upstream's answer what only we may say.
+// Takes out of the upstream's answer what only we may say. What is for one hop was taken out when
+// the head was read (net/upstream.hpp).
 void clean_upstream_answer(net::ResponseHead& head);
 
 // CORS (Fetch standard): what an allowed origin may read.

@@ -5,6 +5,8 @@
 #include "x402/base/base64.hpp"
 #include "x402/base/check.hpp"
 #include "x402/protocol/codec.hpp"
+#include "x402/protocol/headers.hpp"
+#include "x402/server/answers.hpp"
 #include "x402/server/matching.hpp"
 #include "x402/server/quote.hpp"
 
@@ -46,6 +48,7 @@ Result<Challenge> Challenge::make(PaymentRequired required, bool url_varies) {
     const std::string text = json::dump(write(required));
 
     Challenge challenge;
+    challenge.url_varies_ = url_varies;
     std::string_view rest = text;
     for (;;) {
         const std::size_t quote = rest.find(kQuoteJson);
@@ -59,42 +62,70 @@ Result<Challenge> Challenge::make(PaymentRequired required, bool url_varies) {
             piece.plain.resize(padded(piece.plain.size()), ' ');
             piece.after = url_first ? Hole::url : Hole::quote;
         }
-        piece.encoded = base64_encode(x402::as_bytes(piece.plain));
+        piece.line = base64_encode(x402::as_bytes(piece.plain));
+        piece.count = piece.line.size();
         challenge.pieces_.push_back(std::move(piece));
-        if (last) return challenge;
+        if (last) break;
         rest.remove_prefix(at + (url_first ? kUrlJson.size() : kQuoteJson.size()));
     }
+    challenge.wrap();
+    return challenge;
+}
+
+// Around the value stands what is the same in every 402 of ours.
+void Challenge::wrap() {
+    std::string name(headers::kPaymentRequired);
+    name += ": ";
+    pieces_.front().from = name.size();
+    pieces_.front().line.insert(0, name);
+    pieces_.back()
+        .line.append("\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nVary: ")
+        .append(kVary)
+        .append("\r\n");
 }
 
 ChallengeText Challenge::fill(std::string_view quote, std::string_view url) const {
-    X402_DCHECK(quote.size() == kQuoteChars);
-    const std::string quote_plain = hole_text(quote);
-    const std::string quote_encoded = base64_encode(x402::as_bytes(quote_plain));
-    std::string url_plain;
-    std::string url_encoded;
+    ChallengeAnswer answer;
+    render(answer, quote, url);
     ChallengeText text;
     text.header.reserve(header_size(url.size()));
-    text.body.reserve(header_size(url.size()) / 4 * 3);
+    for (const std::string_view piece : answer.body()) text.body += piece;
     for (const Piece& piece : pieces_) {
-        text.body += piece.plain;
-        text.header += piece.encoded;
-        if (piece.after == Hole::quote) {
-            text.body += quote_plain;
-            text.header += quote_encoded;
-        } else if (piece.after == Hole::url) {
-            url_plain = hole_text(url);
-            url_encoded = base64_encode(x402::as_bytes(url_plain));
-            text.body += url_plain;
-            text.header += url_encoded;
-        }
+        text.header += piece.encoded();
+        if (piece.after == Hole::quote) text.header += answer.quote_.encoded;
+        if (piece.after == Hole::url) text.header += answer.url_.encoded;
     }
     return text;
+}
+
+void Challenge::render(ChallengeAnswer& into, std::string_view quote, std::string_view url) const {
+    X402_DCHECK(quote.size() == kQuoteChars);
+    X402_CHECK(into.pieces_.empty());
+    into.quote_.plain = hole_text(quote);
+    into.quote_.encoded = base64_encode(x402::as_bytes(into.quote_.plain));
+    if (url_varies_) {
+        into.url_.plain = hole_text(url);
+        into.url_.encoded = base64_encode(x402::as_bytes(into.url_.plain));
+    }
+    // Each piece but the last has a hole behind it; lines and body have the same number.
+    into.lines_ = 2 * pieces_.size() - 1;
+    into.pieces_.resize(2 * into.lines_);
+    std::size_t at = 0;
+    for (const Piece& piece : pieces_) {
+        into.pieces_[at] = piece.line;
+        into.pieces_[into.lines_ + at] = piece.plain;
+        if (piece.after == Hole::none) break;
+        const ChallengeAnswer::Text& hole = piece.after == Hole::quote ? into.quote_ : into.url_;
+        into.pieces_[at + 1] = hole.encoded;
+        into.pieces_[into.lines_ + at + 1] = hole.plain;
+        at += 2;
+    }
 }
 
 std::size_t Challenge::header_size(std::size_t url_chars) const noexcept {
     std::size_t size = 0;
     for (const Piece& piece : pieces_) {
-        size += piece.encoded.size();
+        size += piece.count;
         if (piece.after == Hole::quote) size += padded(kQuoteChars + 2) / 3 * 4;
         if (piece.after == Hole::url) size += padded(url_chars + 2) / 3 * 4;
     }

@@ -41,9 +41,14 @@ struct Desk {
     Pauses pauses;
     LiveGrants live;
     Losses losses;
-    Gate requests;  // requests inside
-    Gate jobs;      // settlements and loops
-    Bell stopping;  // rung once, when the gates close
+    std::size_t most_settlements;  // at once; beyond it no payment is taken
+    Gate requests;                 // requests inside
+    Gate jobs;                     // settlements and loops
+    Bell stopping;                 // rung once, when the gates close
+
+    // The facilitator inside this process (protocol/facilitator_api.hpp) tells what is pending
+    // itself, on the same page under the same names.
+    bool tells_pending() const noexcept { return facilitators.named("inside") == nullptr; }
 
     Chain* chain(const ChainId& network) const noexcept {
         for (Chain* each : chains) {

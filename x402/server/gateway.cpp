@@ -66,12 +66,10 @@ bool has_payment(const net::Headers& all) noexcept {
 
 Task<void> serve_route(Visit& visit, const Route& route) {
     if (route.config->free) {
-        co_return co_await serve_free(visit, route.config->upstream,
-                                      route.config->upstream_timeout);
+        co_return co_await serve_free(visit, route.upstream);
     }
     if (has_payment(visit.exchange.request().headers)) co_return co_await serve_paid(visit, route);
-    const net::Response response = challenge_response(visit, route);
-    const auto sent = co_await visit.exchange.respond(response);
+    const auto sent = co_await send_challenge(visit, route);
     if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
 }
 
@@ -94,7 +92,7 @@ Task<void> handle(StatePtr state, net::Exchange& exchange) {
         case Routed::route:
             co_return co_await serve_route(visit, visit.site->routes[routing.index]);
         case Routed::open:
-            co_return co_await serve_free(visit, config.upstream, kOpenAnswerTimeout);
+            co_return co_await serve_free(visit, visit.site->open_upstream);
         case Routed::ambiguous:
             co_return co_await refuse_for(visit, Reason::ambiguous_path);
         case Routed::unknown:
@@ -181,6 +179,7 @@ std::shared_ptr<Desk> make_desk(GatewayOptions& options) {
                                           options.pauses,
                                           {},
                                           {},
+                                          options.most_settlements,
                                           {},
                                           {},
                                           {}});
@@ -192,6 +191,11 @@ Result<void> Gateway::State::rebuild(std::shared_ptr<const Config> config) {
     const std::scoped_lock lock(building);
     if (!config) config = site.load()->config;
     X402_TRY(auto fresh, build_site(std::move(config), desk->modules, desk->facilitators));
+    for (Route& route : fresh->routes) {
+        const RouteConfig& each = *route.config;
+        route.upstream = upstreams.number({each.upstream, each.upstream_timeout});
+    }
+    fresh->open_upstream = upstreams.number({fresh->config->upstream, kOpenAnswerTimeout});
     const auto before = site.exchange(std::move(fresh));
     if (before) flush_counters(*before, desk->metrics);
     return {};
@@ -203,6 +207,7 @@ Gateway::~Gateway() {
     state_->desk->requests.close();
     state_->desk->jobs.close();
     state_->desk->stopping.ring();
+    state_->desk->live.let_go();
 }
 
 Task<Result<std::unique_ptr<Gateway>>> Gateway::start(GatewayOptions options) {
@@ -281,6 +286,7 @@ void Gateway::refresh_metrics() const {
     flush_counters(*site, state_->desk->metrics);
     Desk& desk = *state_->desk;
     desk.metrics.gauge("x402_live_settlements", static_cast<double>(desk.live.settlements()));
+    if (!desk.tells_pending()) return;
     const auto oldest = desk.live.oldest();
     const std::int64_t age = oldest ? to_unix_s(desk.env.clock.now()) - to_unix_s(*oldest) : 0;
     desk.metrics.gauge("x402_pending_oldest_seconds", static_cast<double>(age));

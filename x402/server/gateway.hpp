@@ -26,6 +26,7 @@ struct GatewayOptions {
     std::vector<Chain*> chains;   // opened [networks], for proof
     crypto::Secret quote_secret;  // load_quote_secret()
     Pauses pauses;
+    std::size_t most_settlements = limits::kQueuedSettlements;
 };
 
 class Gateway {

@@ -30,6 +30,7 @@ public:
         std::atomic<int> fail_at{0};  // 0: never
         std::atomic<bool> after{false};
         std::atomic<bool> always{false};
+        std::atomic<int> another_run_at{0};  // what is found then was claimed again meanwhile
     };
 
     FaultyStore(std::unique_ptr<store::GrantStore> inner, std::shared_ptr<Plan> plan)
@@ -52,7 +53,9 @@ public:
     }
     Task<Result<std::optional<store::GrantRecord>>> find(PaymentKey key) override {
         if (strikes()) co_return fail(Errc::unavailable, "struck");
-        co_return co_await inner_->find(std::move(key));
+        auto found = co_await inner_->find(std::move(key));
+        if (plan_->operation == plan_->another_run_at) (*found)->idempotency_key = "another";
+        co_return found;
     }
     Task<Result<std::optional<store::GrantRecord>>> find_open(std::string payer,
                                                               Hash32 request) override {
@@ -86,7 +89,8 @@ WorldOptions with_faults(const std::string& routes,
 // As a facilitator of ours: one success a payment, repeated to the same key only.
 Settle settles_once(const std::shared_ptr<ScriptedFacilitator::Script>& script) {
     auto first = std::make_shared<std::string>();
-    return [script, first](int call) {
+    // The script will own this, so it must not own the script.
+    return [script = script.get(), first](int call) {
         const std::scoped_lock lock(script->mutex);
         const std::string& key = script->keys.at(static_cast<std::size_t>(call - 1));
         if (first->empty()) *first = key;
@@ -131,6 +135,130 @@ TEST(GatewayFaults, AStoreThatFailsAnywhereCostsNobodyTheirMoney) {
             }
         }
     }
+}
+
+// The write was made, only its answer was lost: the client notices nothing.
+TEST(GatewayFaults, ALostAnswerOfTheStoreIsLookedAfter) {
+    struct Row {
+        const char* name;
+        const char* settle;
+        int at;
+    };
+    static constexpr Row rows[] = {{"intent", "after", 4},    {"settled", "after", 5},
+                                   {"delivered", "after", 6}, {"intent", "before", 4},
+                                   {"settled", "before", 5},  {"delivered", "before", 7}};
+    for (const Row& row : rows) {
+        SCOPED_TRACE(std::string(row.settle) + " " + row.name);
+        const auto plan = std::make_shared<FaultyStore::Plan>();
+        World world(with_faults(kPaid + "settle = \"" + row.settle + "\"\n", plan));
+        const std::string payment = world.pay_for("/weather", "1");
+        plan->operation = 0;
+        plan->after = true;
+        plan->fail_at = row.at;
+        const auto answer = world.send({"/weather", "GET", {}, payment, {}});
+        EXPECT_EQ(answer.status, 200);
+        EXPECT_GE(plan->operation, row.at);
+        EXPECT_EQ(settles(world.script), 1);
+        EXPECT_TRUE(world.reaches("1", GrantState::delivered));
+    }
+}
+
+// A start would find the intent and settle it, so nobody may be told that nothing was taken.
+TEST(GatewayFaults, AnIntentThatMayBeWrittenIsPending) {
+    const auto plan = std::make_shared<FaultyStore::Plan>();
+    WorldOptions options = with_faults(kPaid, plan);
+    options.top = "pending_wait = \"60ms\"";
+    World world(std::move(options));
+    const std::string payment = world.pay_for("/weather", "1");
+    world.upstream->hold = std::make_shared<Latch>();
+    std::thread striker([&world, plan] {
+        for (int turn = 0; turn < 1000 && world.upstream->calls == 0; ++turn)
+            std::this_thread::sleep_for(Duration{2});
+        plan->after = true;
+        plan->always = true;
+        world.upstream->hold->open();
+    });
+    const auto told = world.send({"/weather", "GET", {}, payment, {}});
+    striker.join();
+    EXPECT_EQ(told.status, 409);
+    EXPECT_EQ(code_of(told), "settlement_pending");
+    EXPECT_FALSE(told.headers.has("PAYMENT-REQUIRED"));
+    EXPECT_EQ(settles(world.script), 0);
+    plan->always = false;
+    EXPECT_TRUE(world.reaches("1", GrantState::settled)) << "as soon as the store is back";
+    const auto answer = world.send_settled({"/weather", "GET", {}, payment, {}});
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(settles(world.script), 1);
+    EXPECT_EQ(world.upstream->calls, 1) << "the answer was kept with the intent";
+}
+
+// What was judged was one grant; the one that is there when the seat is had must be the same.
+TEST(GatewayFaults, ARecordThatChangedHandsIsJudgedAgain) {
+    const auto plan = std::make_shared<FaultyStore::Plan>();
+    World world(with_faults(kPaid + "settle = \"before\"\n", plan));
+    const std::string payment = world.pay_for("/weather", "1");
+    world.upstream->status = 500;
+    EXPECT_EQ(world.send({"/weather", "GET", {}, payment, {}}).status, 500);
+    world.upstream->status = 200;
+    // While the first request has not let go, a repeat finds the record only once.
+    net::ClientResponse answer;
+    for (int turn = 0; turn < 500; ++turn) {
+        plan->operation = 0;
+        plan->another_run_at = 2;
+        answer = world.send({"/weather", "GET", {}, payment, {}});
+        if (plan->operation >= 2) break;
+        std::this_thread::sleep_for(Duration{2});
+    }
+    EXPECT_EQ(code_of(answer), "payment_in_progress");
+    EXPECT_EQ(world.upstream->calls, 1);
+    plan->another_run_at = 0;
+    EXPECT_EQ(world.send_settled({"/weather", "GET", {}, payment, {}}).status, 200);
+}
+
+// A facilitator that verifies and never judges must not fill our memory.
+TEST(GatewayFaults, SoManyStayOpenAndNoMoreAreTaken) {
+    WorldOptions options = with(kPaid, "pending_wait = \"60ms\"");
+    options.most_settlements = 2;
+    World world(std::move(options));
+    world.script->settle = [](int) -> Result<SettleResponse> { return fail(Errc::timeout); };
+    const auto pay = [&world](const char* nonce, const char* payer) {
+        return world.send({"/weather", "GET", {}, world.pay_for("/weather", nonce, payer), {}});
+    };
+    EXPECT_EQ(code_of(pay("1", "toy1alice")), "settlement_pending");
+    EXPECT_EQ(code_of(pay("2", "toy1bob")), "settlement_pending");
+    const auto refused = pay("3", "toy1carol");
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(code_of(refused), "facilitator_unavailable");
+    EXPECT_TRUE(refused.headers.has("Retry-After"));
+    EXPECT_EQ(world.upstream->calls, 2);
+    EXPECT_FALSE(world.grant("3", "toy1carol").has_value());
+    {
+        const std::scoped_lock lock(world.script->mutex);
+        world.script->settle = [](int) { return settled_with("0x1"); };
+    }
+    EXPECT_TRUE(world.reaches("1", GrantState::settled));
+    for (int turn = 0; turn < 1000; ++turn) {
+        if (world.metrics().find("x402_live_settlements 0") != std::string::npos) break;
+        std::this_thread::sleep_for(Duration{2});
+    }
+    EXPECT_EQ(pay("3", "toy1carol").status, 200);
+}
+
+// A header of that size would make a paid answer unreadable for every client.
+TEST(GatewayFaults, AFacilitatorsWordsStaySmall) {
+    World world(with(kPaid));
+    world.script->settle = [](int) {
+        SettleResponse much = settled_with(std::string(40'000, 'f'));
+        much.payer = "toy1alice";
+        much.extra["more"] = std::string(40'000, 'x');
+        return much;
+    };
+    const auto answer = world.send({"/weather", "GET", {}, world.pay_for("/weather", "1"), {}});
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.body, "sunny");
+    EXPECT_LE(answer.headers.get("PAYMENT-RESPONSE").size(), 8 * 1024U);
+    const auto text = headers::decode_text(answer.headers.get("PAYMENT-RESPONSE"));
+    EXPECT_NE(text.value_or("").find("toy1alice"), std::string::npos);
 }
 
 // attacks.md 2

@@ -84,6 +84,19 @@ TEST(GatewayPaths, FreeRoutesArePassedOn) {
     EXPECT_FALSE(world.upstream->last.headers.has("PAYMENT-SIGNATURE"));
 }
 
+// No client takes a header of that size; the body still tells the offers.
+TEST(GatewayPaths, ALongPathIsChallengedInTheBody) {
+    World world(
+        with("[[routes]]\nmatch = \"GET /items/:id\"\nprice = \"$0.001\"\n"
+             "networks = [\"toy:one\"]\n"));
+    const std::string path = "/items/" + std::string(6'500, 'p');
+    const auto answer = world.send({path, "GET", {}, {}, {}});
+    EXPECT_EQ(answer.status, 402);
+    EXPECT_FALSE(answer.headers.has("PAYMENT-REQUIRED"));
+    EXPECT_EQ(answer.headers.get("Cache-Control"), "no-store");
+    EXPECT_NE(answer.body.find("https://api.example.com" + path), std::string::npos);
+}
+
 TEST(GatewayPaths, PreflightsAreAnsweredHere) {
     World world(with(kPaid, "cors = { origins = [\"https://app.example\"] }"));
     net::Headers asks;

@@ -65,6 +65,16 @@ TEST(Gateway, UnpaidRequestIsChallengedInHeaderAndBody) {
               std::string::npos);
 }
 
+// Whoever started the gateway writes its warnings; it does not write them as well.
+TEST(Gateway, WarningsAreToldOnce) {
+    ::testing::internal::CaptureStderr();
+    World world(with(one_route("description = \"" + std::string(3000, 'd') + "\"")));
+    const auto told = world.gateway().warnings();
+    const std::string logged = ::testing::internal::GetCapturedStderr();
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(logged.find("PAYMENT-REQUIRED has"), std::string::npos) << logged;
+}
+
 TEST(Gateway, UrlOfAnOfferIsTheRequestsOwn) {
     World world(with(
         "[[routes]]\nmatch = \"GET /items/:id\"\nprice = \"$0.001\"\nnetworks = [\"toy:one\"]\n"));
@@ -225,6 +235,25 @@ TEST(Gateway, PendingTellsTheTransactionAndInvitesNothing) {
     EXPECT_EQ(settlement_of(answer).transaction, "0x8");
     EXPECT_EQ(world.upstream->calls, 1) << "the kept answer";
     EXPECT_TRUE(world.reaches("1", GrantState::delivered));
+}
+
+TEST(Gateway, TheFacilitatorInsideTellsWhatIsPending) {
+    for (const bool inside : {false, true}) {
+        WorldOptions options = with(one_route(), "pending_wait = \"60ms\"");
+        options.script = std::make_shared<ScriptedFacilitator::Script>();
+        if (inside) options.script->name = "inside";
+        World world(std::move(options));
+        EXPECT_EQ(world.send({"/weather", "GET", {}, world.pay_for("/weather", "1"), {}}).status,
+                  200);
+        world.script->settle = [](int) { return not_settled("settlement_pending", "0x8"); };
+        EXPECT_EQ(world.send({"/weather", "GET", {}, world.pay_for("/weather", "2"), {}}).status,
+                  409);
+        const std::string page = world.metrics();
+        for (const char* name : {"x402_pending_settlements", "x402_pending_oldest_seconds"}) {
+            EXPECT_EQ(page.find(name) == std::string::npos, inside) << name;
+        }
+        EXPECT_NE(page.find("x402_revenue_atomic_total"), std::string::npos);
+    }
 }
 
 // Once a settle may have been begun, "no" is not believed; the facilitator's own record is.

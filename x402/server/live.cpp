@@ -3,6 +3,7 @@
 #include "x402/server/live.hpp"
 
 #include <algorithm>
+#include <vector>
 
 namespace x402::server {
 
@@ -41,6 +42,7 @@ std::shared_ptr<Settlement> LiveGrants::settlement(const PaymentKey& key) const 
 std::shared_ptr<Settlement> LiveGrants::put(const PaymentKey& key,
                                             std::shared_ptr<Settlement> fresh, Instant since) {
     const std::scoped_lock lock(mutex_);
+    if (let_go_) return fresh;
     Entry& entry = entries_[key];
     if (!entry.settlement) {
         entry.settlement = std::move(fresh);
@@ -64,6 +66,14 @@ void LiveGrants::drop(const PaymentKey& key) {
     if (at == entries_.end()) return;
     at->second.settlement.reset();
     if (!at->second.attended) entries_.erase(at);
+}
+
+void LiveGrants::let_go() {
+    std::vector<std::shared_ptr<Settlement>> last;  // they die after the lock is gone
+    const std::scoped_lock lock(mutex_);
+    let_go_ = true;
+    for (auto& [key, entry] : entries_) last.push_back(std::move(entry.settlement));
+    std::erase_if(entries_, [](const auto& each) { return !each.second.attended; });
 }
 
 std::size_t LiveGrants::settlements() const {

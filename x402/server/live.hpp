@@ -46,6 +46,9 @@ public:
     std::shared_ptr<Settlement> put(const PaymentKey& key, std::shared_ptr<Settlement> fresh,
                                     Instant since);
     void drop(const PaymentKey& key);
+    // Lets go of all settlements, for good: each knows the desk that this table lies on, and nobody
+    // will join them any more.
+    void let_go();
     std::size_t settlements() const;
     // Of the running settlements; nothing when there is none.
     std::optional<Instant> oldest() const;
@@ -60,6 +63,7 @@ private:
         Instant since{};
     };
     mutable std::mutex mutex_;
+    bool let_go_ = false;
     std::unordered_map<PaymentKey, Entry> entries_;
 };
 

@@ -58,7 +58,7 @@ PaidCall::PaidCall(Visit& visit, const Route& route)
       config_(*route.config),
       desk_(*visit.desk),
       moment_(route.config->timing.moment),
-      body_(visit.exchange),
+      body_(visit.exchange, RequestBody::Hash::wanted),
       request_hash_(request_fingerprint(visit.exchange.request().method, visit.path)) {}
 
 Task<void> PaidCall::run() {
@@ -234,7 +234,12 @@ Event PaidCall::check() {
     }
     offer_ = *offer;
     refusal_ = judge_here(offer_);
-    return refusal_ ? Event::mismatch : Event::match;
+    if (refusal_) return Event::mismatch;
+    // Each holds an answer until it is judged. Whatever keeps so many open, another does not help.
+    if (desk_.live.settlements() < desk_.most_settlements) return Event::match;
+    say(Reason::facilitator_unavailable);
+    retry_after_s_ = kRetrySoon;
+    return Event::unjudged;
 }
 
 // What can be said without anybody's help: the scheme's own check, and whether there is time
@@ -343,10 +348,31 @@ store::GrantRecord PaidCall::new_record() {
     return record;
 }
 
+// Money that moves first moves for a request that is here whole: what never arrived is not paid
+// for, and the hash tells the repeat of a payment that stays pending. A longer body, or one without
+// a length, is hashed on its way up.
+Task<std::optional<Event>> PaidCall::take_body() {
+    const auto length = visit_.exchange.request().content_length;
+    const bool bounded = length && *length <= config_.max_body;
+    if (moment_ != SettleMoment::before || body_.whole() || !bounded) co_return std::nullopt;
+    const auto read = co_await body_.read_whole(config_.max_body);
+    if (!read) {
+        say(Reason::malformed_request);
+        co_return Event::unjudged;
+    }
+    // It may have come so slowly that too little of the payment's time is left.
+    refusal_ = judge_here(offer_);
+    if (refusal_) co_return Event::mismatch;
+    co_return std::nullopt;
+}
+
 Task<Event> PaidCall::claim() {
     record_.reset();
     seat_ = desk_.live.sit(facts_->key);
     if (!seat_) co_return Event::taken;
+    // Under the seat: one payment makes us hold one body.
+    const auto untaken = co_await take_body();
+    if (untaken) co_return *untaken;
     auto claimed = co_await desk_.store.claim(new_record());
     if (!claimed) {
         log::error("grant_not_claimed", {{"detail", to_string(claimed.error())}});

@@ -33,6 +33,7 @@ private:
     Task<PaywallEvent> verify();
     Task<PaywallEvent> look_back();
     Task<PaywallEvent> claim();
+    Task<std::optional<PaywallEvent>> take_body();
     store::GrantRecord new_record();
 
     // paid_run.cpp: upstream, settlement, delivery
@@ -60,7 +61,7 @@ private:
     Task<PaywallEvent> join();
     enum class Awaited { settled, told, nothing };  // told: the client has its answer
     Task<Awaited> await_record();
-    Task<bool> take_record(PaymentKey key);
+    Task<bool> take_record(PaymentKey key, std::string run);
     Task<void> deliver_stored();
     Task<void> run_again();
     void take_response();

@@ -20,6 +20,7 @@ using store::GrantState;
 constexpr std::int64_t kRetrySoon = 2;
 constexpr int kReleaseTries = 5;
 constexpr std::size_t kSettlementBytes = 6 * 1024;
+constexpr std::size_t kTextBytes = 512;
 
 std::string metric_reason(std::string_view code) {
     return find_reason(code) ? std::string(code) : "other";
@@ -60,10 +61,12 @@ std::unexpected<RunFault> PaidCall::no_pool(const Error& error) {
 
 Task<Event> PaidCall::run_and_hold() {
     const net::RequestHead head = forwarded();
-    auto pool = co_await visit_.upstreams.pool(config_.upstream, config_.upstream_timeout);
+    const net::Executor here = co_await net::this_executor();
+    Upstreams::Core& core = visit_.upstreams.on(here);
+    const auto pool = core.pool(route_.upstream);
     std::expected<HeldAnswer, RunFault> held = std::unexpected(RunFault::unreachable);
     if (pool) {
-        const Run run{**pool, head, body_};
+        const Run run{**pool, head, body_, core.pieces()};
         held = co_await hold_answer(run, config_.max_held);
     } else {
         held = no_pool(pool.error());
@@ -137,6 +140,10 @@ void PaidCall::set_settlement(net::Headers& headers) const {
         told.extensions.clear();
         told.unknown.clear();
         told.error_message.clear();
+        // No address, code or transaction is that long.
+        for (std::string* text : {&told.error_reason, &told.payer, &told.transaction}) {
+            if (text->size() > kTextBytes) text->clear();
+        }
     }
     const auto set = transports::set_settlement(headers, told, kVersion2, desk_.modules.names());
     X402_CHECK(set.has_value());
@@ -166,9 +173,11 @@ Task<Event> PaidCall::run_and_stream() {
     if (!counted) co_return Event::no_answer;
     ++record_->runs;
     const net::RequestHead head = forwarded();
-    auto pool = co_await visit_.upstreams.pool(config_.upstream, config_.upstream_timeout);
+    const net::Executor here = co_await net::this_executor();
+    Upstreams::Core& core = visit_.upstreams.on(here);
+    const auto pool = core.pool(route_.upstream);
     if (!pool) co_return Event::no_answer;
-    const Run run{**pool, head, body_};
+    const Run run{**pool, head, body_, core.pieces()};
     auto opened = co_await open_run(run);
     if (!opened) co_return Event::no_answer;
     clean_upstream_answer(opened->head);
@@ -179,8 +188,8 @@ Task<Event> PaidCall::run_and_stream() {
     add_cors(opened->head.headers, visit_.origin(), visit_.site->config->cors_origins);
     const std::size_t copy_most =
         delivers && config_.replay > Duration::zero() ? config_.max_held : 0;
-    Streamed streamed =
-        co_await stream_answer(visit_.exchange, *opened->exchange, opened->head, copy_most);
+    const Stream stream{visit_.exchange, *opened->exchange, opened->head, core.pieces(), copy_most};
+    Streamed streamed = co_await stream_answer(stream);
     if (!streamed.left || !delivers) co_return Event::cut;
     copy_ = std::move(streamed.copy);
     co_return Event::left;

@@ -26,6 +26,12 @@ PaymentRequirements offer() {
     return out;
 }
 
+std::string joined(std::span<const std::string_view> pieces) {
+    std::string out;
+    for (const std::string_view piece : pieces) out += piece;
+    return out;
+}
+
 // The header is the base64 of the body whatever lengths the texts around the holes have.
 TEST(Challenge, HeaderIsTheBase64OfTheBody) {
     const std::string quote(kQuoteChars, 'q');
@@ -43,6 +49,13 @@ TEST(Challenge, HeaderIsTheBase64OfTheBody) {
                 const ChallengeText text = challenge->fill(quote, url);
                 EXPECT_EQ(text.header, base64_encode(as_bytes(text.body)));
                 EXPECT_EQ(text.header.size(), challenge->header_size(url.size()));
+                ChallengeAnswer answer;
+                challenge->render(answer, quote, url);
+                EXPECT_EQ(joined(answer.body()), text.body);
+                EXPECT_EQ(joined(answer.lines()),
+                          "PAYMENT-REQUIRED: " + text.header +
+                              "\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+                              "Vary: PAYMENT-SIGNATURE, SIGN-IN-WITH-X, Authorization, Cookie\r\n");
                 const auto read = read_payment_required(text.body);
                 ASSERT_TRUE(read.has_value()) << text.body;
                 EXPECT_EQ(read->resource.url, varies ? url : "https://a.example/x");

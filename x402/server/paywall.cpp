@@ -11,7 +11,7 @@ namespace x402::server {
 namespace {
 
 constexpr std::int64_t kRetrySoon = 2;
-constexpr std::size_t kChallengeHeaders = 8;
+constexpr std::string_view kNoMirror = "{}";
 
 Refusal refusal_of(RunFault fault) {
     switch (fault) {
@@ -26,6 +26,23 @@ Refusal refusal_of(RunFault fault) {
             break;
     }
     return refuse(Reason::upstream_unreachable);
+}
+
+// With a header for each thing that is said, so that more can be said: to browsers, and where the
+// path is longer than any client would take the header of. Then the body alone carries the offers.
+net::Response plain_challenge(const Route& route, std::string_view quote, std::string_view url) {
+    ChallengeText text = route.challenge.fill(quote, url);
+    net::Response response;
+    response.head.status = 402;
+    net::Headers& all = response.head.headers;
+    if (text.header.size() <= limits::kRequiredHeaderBytes) {
+        all.add(std::string(headers::kPaymentRequired), std::move(text.header));
+    }
+    all.add("Content-Type", "application/json");
+    all.add("Cache-Control", "no-store");
+    all.add("Vary", std::string(kVary));
+    response.body = route.config->body_mirror ? std::move(text.body) : std::string(kNoMirror);
+    return response;
 }
 
 }  // namespace
@@ -46,45 +63,42 @@ Task<void> serve_paid(Visit& visit, const Route& route) {
     co_await call.run();
 }
 
-net::Response challenge_response(const Visit& visit, const Route& route) {
-    net::Response response;
+Task<Result<void>> send_challenge(Visit& visit, const Route& route) {
     if (route.offers.empty()) {
-        response = refusal_response(refuse(Reason::facilitator_unavailable), kRetrySoon);
-        add_cors(response.head.headers, visit.origin(), visit.site->config->cors_origins);
-        return response;
+        Refusal refusal = refuse(Reason::facilitator_unavailable);
+        const std::optional<std::int64_t> soon = kRetrySoon;
+        co_return co_await send_refusal(visit, std::move(refusal), soon);
     }
     const Desk& desk = *visit.desk;
+    const Config& config = *visit.site->config;
     const Instant expires =
         desk.env.clock.now() + std::chrono::seconds(route.config->max_timeout_seconds);
     const std::string quote = desk.quotes.make(route.scope, expires, desk.env.random);
-    const std::string url =
-        route.url_varies ? visit.site->config->origin + visit.path.text : std::string{};
-    ChallengeText text = route.challenge.fill(quote, url);
-    response.head.status = 402;
-    net::Headers& all = response.head.headers;
-    all.list().reserve(kChallengeHeaders);
-    // A path longer than any client would take the header of: the body alone carries the offers.
-    if (text.header.size() <= limits::kRequiredHeaderBytes) {
-        all.add(std::string(headers::kPaymentRequired), std::move(text.header));
-    }
-    all.add("Content-Type", "application/json");
-    all.add("Cache-Control", "no-store");
-    all.add("Vary", std::string(kVary));
-    add_cors(all, visit.origin(), visit.site->config->cors_origins);
-    response.body = route.config->body_mirror ? std::move(text.body) : std::string("{}");
+    const std::string url = route.url_varies ? config.origin + visit.path.text : std::string{};
     route.challenged->fetch_add(1, std::memory_order_relaxed);
-    return response;
+    const bool fits = route.challenge.header_size(url.size()) <= limits::kRequiredHeaderBytes;
+    if (!fits || (!config.cors_origins.empty() && !visit.origin().empty())) {
+        net::Response response = plain_challenge(route, quote, url);
+        co_return co_await send_response(visit, std::move(response));
+    }
+    ChallengeAnswer answer;
+    route.challenge.render(answer, quote, url);
+    net::PreparedResponse prepared{402, answer.lines(), answer.body()};
+    if (!route.config->body_mirror) prepared.body = std::span(&kNoMirror, 1);
+    co_return co_await visit.exchange.respond_prepared(prepared);
 }
 
-Task<void> serve_free(Visit& visit, std::string upstream, Duration answer_timeout) {
+Task<void> serve_free(Visit& visit, std::size_t upstream) {
     const Site& site = *visit.site;
     const ForwardFacts facts{visit.exchange.peer(), site.origin_host, site.origin_scheme};
     const net::RequestHead head = upstream_request(visit.exchange.request(), visit.path, facts);
-    auto pool = co_await visit.upstreams.pool(upstream, answer_timeout);
+    const net::Executor here = co_await net::this_executor();
+    Upstreams::Core& core = visit.upstreams.on(here);
+    const auto pool = core.pool(upstream);
     std::expected<Opened, RunFault> opened = std::unexpected(RunFault::unreachable);
-    RequestBody body(visit.exchange);
+    RequestBody body(visit.exchange, RequestBody::Hash::unwanted);
     if (pool) {
-        const Run run{**pool, head, body};
+        const Run run{**pool, head, body, core.pieces()};
         opened = co_await open_run(run);
     }
     if (!opened) {
@@ -96,7 +110,8 @@ Task<void> serve_free(Visit& visit, std::string upstream, Duration answer_timeou
     }
     clean_upstream_answer(opened->head);
     add_cors(opened->head.headers, visit.origin(), site.config->cors_origins);
-    co_await stream_answer(visit.exchange, *opened->exchange, opened->head, 0);
+    const Stream stream{visit.exchange, *opened->exchange, opened->head, core.pieces(), 0};
+    co_await stream_answer(stream);
 }
 
 }  // namespace x402::server

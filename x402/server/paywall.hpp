@@ -17,7 +17,7 @@ namespace x402::server {
 // One request inside the gateway.
 struct Visit {
     net::Exchange& exchange;
-    std::shared_ptr<Desk> desk;
+    const std::shared_ptr<Desk>& desk;
     std::shared_ptr<const Site> site;
     Upstreams& upstreams;
     Path path;
@@ -29,9 +29,9 @@ struct Visit {
 // now.
 Task<void> serve_paid(Visit& visit, const Route& route);
 // The 402 of an unpaid request: no store, no facilitator; 503 where the route cannot be sold now.
-net::Response challenge_response(const Visit& visit, const Route& route);
+Task<Result<void>> send_challenge(Visit& visit, const Route& route);
 // A route that costs nothing: proxied, streaming both ways.
-Task<void> serve_free(Visit& visit, std::string upstream, Duration answer_timeout);
+Task<void> serve_free(Visit& visit, std::size_t upstream);
 
 // Sends a refusal of the gateway itself, with the rules for browsers added.
 Task<Result<void>> send_refusal(Visit& visit, Refusal refusal,

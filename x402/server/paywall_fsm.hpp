@@ -40,7 +40,7 @@ enum class PaywallEvent {
     payment,
     record,  // its key has a grant
     no_record,
-    mismatch,  // no offer, another route's quote, or the signed data says no
+    mismatch,  // no offer, another route's quote, or the signed data says no (any more)
     match,
     valid,
     invalid,   // judged by the facilitator

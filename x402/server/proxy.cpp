@@ -2,7 +2,7 @@
 // Carrying bytes. See proxy.hpp; one core.
 #include "x402/server/proxy.hpp"
 
-#include <array>
+#include <algorithm>
 
 #include "x402/base/check.hpp"
 
@@ -10,6 +10,7 @@ namespace x402::server {
 namespace {
 
 constexpr std::size_t kPiece = 16 * 1024;
+constexpr std::size_t kSparePieces = 64;  // a core keeps; one megabyte
 
 RunFault fault_of(const Error& error) noexcept {
     switch (error.code) {
@@ -24,30 +25,62 @@ RunFault fault_of(const Error& error) noexcept {
 
 }  // namespace
 
-Upstreams::Upstreams(net::Runtime& runtime) : pools_(runtime.cores()) {
-    for (std::size_t i = 0; i < runtime.cores(); ++i) cores_.push_back(runtime.core(i));
-}
-
-Task<Result<net::UpstreamPool*>> Upstreams::pool(std::string url, Duration answer_timeout) {
-    const net::Executor here = co_await net::this_executor();
-    for (std::size_t i = 0; i < cores_.size(); ++i) {
-        if (cores_[i] != here) continue;
-        auto& pool = pools_[i][{url, answer_timeout}];
-        if (!pool) {
-            net::UpstreamOptions options;
-            options.url = url;
-            options.answer_timeout = answer_timeout;
-            X402_CO_TRY(pool, net::make_upstream_pool(std::move(options)));
-        }
-        co_return pool.get();
+PieceShelf::Lease::Lease(PieceShelf& shelf) : shelf_(shelf) {
+    if (shelf_.spare_.empty()) {
+        bytes_ = std::make_unique_for_overwrite<char[]>(kPiece);
+        return;
     }
-    co_return fail(Errc::internal, "a request outside the runtime's cores");
+    bytes_ = std::move(shelf_.spare_.back());
+    shelf_.spare_.pop_back();
 }
 
-RequestBody::RequestBody(net::Exchange& exchange) : exchange_(exchange) {
-    if (exchange.request().has_body()) return;
-    whole_ = true;
-    hash_ = sha_.finish();
+PieceShelf::Lease::~Lease() {
+    if (shelf_.spare_.size() < kSparePieces) shelf_.spare_.push_back(std::move(bytes_));
+}
+
+std::span<char> PieceShelf::Lease::span() const noexcept {
+    return {bytes_.get(), kPiece};
+}
+
+Upstreams::Upstreams(net::Runtime& runtime) {
+    for (std::size_t i = 0; i < runtime.cores(); ++i) {
+        cores_.push_back(runtime.core(i));
+        each_.push_back(std::make_unique<Core>(*this));
+    }
+}
+
+std::size_t Upstreams::number(const UpstreamTarget& target) {
+    const std::scoped_lock lock(mutex_);
+    const auto at = std::find(targets_.begin(), targets_.end(), target);
+    const auto number = static_cast<std::size_t>(at - targets_.begin());
+    if (at == targets_.end()) targets_.push_back(target);
+    return number;
+}
+
+Upstreams::Core& Upstreams::on(const net::Executor& core) {
+    const auto at = std::find(cores_.begin(), cores_.end(), core);
+    X402_CHECK(at != cores_.end());
+    return *each_[static_cast<std::size_t>(at - cores_.begin())];
+}
+
+Result<net::UpstreamPool*> Upstreams::Core::pool(std::size_t number) {
+    if (number < pools_.size() && pools_[number]) return pools_[number].get();
+    net::UpstreamOptions options;
+    {
+        const std::scoped_lock lock(all_.mutex_);
+        const UpstreamTarget& target = all_.targets_.at(number);
+        options.url = target.url;
+        options.answer_timeout = target.answer_timeout;
+    }
+    X402_TRY(auto made, net::make_upstream_pool(std::move(options)));
+    if (number >= pools_.size()) pools_.resize(number + 1);
+    pools_[number] = std::move(made);
+    return pools_[number].get();
+}
+
+RequestBody::RequestBody(net::Exchange& exchange, Hash hash)
+    : exchange_(exchange), hashed_(hash == Hash::wanted), whole_(!exchange.request().has_body()) {
+    if (whole_ && hashed_) hash_ = crypto::kEmptySha256;
 }
 
 Task<Result<void>> RequestBody::read_whole(std::size_t most) {
@@ -58,38 +91,40 @@ Task<Result<void>> RequestBody::read_whole(std::size_t most) {
         co_return fail(text.error());
     }
     text_ = std::move(*text);
-    sha_.add(x402::as_bytes(text_));
-    hash_ = sha_.finish();
+    if (hashed_) hash_ = crypto::sha256(x402::as_bytes(text_));
     whole_ = true;
     co_return Result<void>{};
 }
 
-Task<Result<void>> RequestBody::send(net::UpstreamExchange& to) {
+Task<Result<void>> RequestBody::send(net::UpstreamExchange& to, PieceShelf& pieces) {
     if (whole_) {
-        X402_CO_TRY_VOID(co_await to.write(text_));
+        if (!text_.empty()) X402_CO_TRY_VOID(co_await to.write(text_));
         co_return co_await to.finish_request();
     }
-    X402_CHECK(!hash_);
-    std::vector<char> piece(kPiece);
+    X402_CHECK(!begun_);
+    begun_ = true;
+    std::optional<crypto::Sha256> sha;
+    if (hashed_) sha.emplace();
+    const PieceShelf::Lease piece(pieces);
     for (;;) {
-        auto count = co_await exchange_.read(piece);
+        auto count = co_await exchange_.read(piece.span());
         if (!count) {
             client_left_ = true;
             co_return fail(count.error());
         }
         if (*count == 0) break;
-        const std::string_view text(piece.data(), *count);
-        sha_.add(x402::as_bytes(text));
+        const std::string_view text(piece.span().data(), *count);
+        if (sha) sha->add(x402::as_bytes(text));
         X402_CO_TRY_VOID(co_await to.write(text));
     }
-    hash_ = sha_.finish();
+    if (sha) hash_ = sha->finish();
     co_return co_await to.finish_request();
 }
 
 Task<std::expected<Opened, RunFault>> open_run(Run run) {
     auto exchange = co_await run.pool.open(run.head);
     if (!exchange) co_return std::unexpected(fault_of(exchange.error()));
-    const auto sent = co_await run.body.send(**exchange);
+    const auto sent = co_await run.body.send(**exchange, run.pieces);
     if (run.body.client_left()) co_return std::unexpected(RunFault::client_left);
     // An upstream may answer without reading the whole body; its answer then says why the rest was
     // not taken.
@@ -104,25 +139,26 @@ Task<std::expected<HeldAnswer, RunFault>> hold_answer(Run run, std::size_t most)
     HeldAnswer held{std::move(opened->head), {}, opened->exchange->content_length()};
     const bool bodiless = run.head.method == "HEAD";
     if (!bodiless && held.length.value_or(0) > most) co_return std::unexpected(RunFault::too_large);
-    std::vector<char> piece(kPiece);
+    const PieceShelf::Lease piece(run.pieces);
     for (;;) {
-        const auto count = co_await opened->exchange->read(piece);
+        const auto count = co_await opened->exchange->read(piece.span());
         if (!count) co_return std::unexpected(fault_of(count.error()));
         if (*count == 0) co_return held;
         if (held.body.size() + *count > most) co_return std::unexpected(RunFault::too_large);
-        held.body.append(piece.data(), *count);
+        held.body.append(piece.span().data(), *count);
     }
 }
 
-Task<Streamed> stream_answer(net::Exchange& client, net::UpstreamExchange& upstream,
-                             const net::ResponseHead& head, std::size_t copy_most) {
+Task<Streamed> stream_answer(Stream stream) {
+    net::Exchange& client = stream.client;
     Streamed out;
-    if (copy_most > 0) out.copy.emplace();
-    const auto started = co_await client.start(head, upstream.content_length());
+    if (stream.copy_most > 0) out.copy.emplace();
+    const auto length = stream.upstream.content_length();
+    const auto started = co_await client.start(stream.head, length);
     if (!started) co_return out;
-    std::vector<char> piece(kPiece);
+    const PieceShelf::Lease piece(stream.pieces);
     for (;;) {
-        const auto count = co_await upstream.read(piece);
+        const auto count = co_await stream.upstream.read(piece.span());
         if (!count) {
             // The client must see that this is not the whole.
             client.abort();
@@ -130,8 +166,8 @@ Task<Streamed> stream_answer(net::Exchange& client, net::UpstreamExchange& upstr
             co_return out;
         }
         if (*count == 0) break;
-        const std::string_view text(piece.data(), *count);
-        if (out.copy && out.copy->size() + text.size() > copy_most) out.copy.reset();
+        const std::string_view text(piece.span().data(), *count);
+        if (out.copy && out.copy->size() + text.size() > stream.copy_most) out.copy.reset();
         if (out.copy) out.copy->append(text);
         const auto written = co_await client.write(text);
         if (!written) co_return out;

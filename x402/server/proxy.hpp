@@ -4,9 +4,10 @@
 // core.
 #pragma once
 
-#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,40 +18,88 @@
 
 namespace x402::server {
 
+// Buffers for bodies on their way through, used again and again. One core; outlives its leases.
+class PieceShelf {
+public:
+    class Lease {
+    public:
+        explicit Lease(PieceShelf& shelf);
+        ~Lease();
+        Lease(const Lease&) = delete;
+        Lease& operator=(const Lease&) = delete;
+        std::span<char> span() const noexcept;
+
+    private:
+        PieceShelf& shelf_;
+        std::unique_ptr<char[]> bytes_;
+    };
+    std::size_t spare() const noexcept { return spare_.size(); }
+
+private:
+    std::vector<std::unique_ptr<char[]>> spare_;
+};
+
+// Where answers come from. An upstream of a site has a number, so that a request finds its pool
+// without comparing URLs.
+struct UpstreamTarget {
+    std::string url;
+    Duration answer_timeout{};
+    friend bool operator==(const UpstreamTarget&, const UpstreamTarget&) = default;
+};
+
 // The upstreams' connection pools, one set a core.
 class Upstreams {
 public:
     explicit Upstreams(net::Runtime& runtime);
-    // The calling coroutine's core; its pool is made when it is first needed.
-    Task<Result<net::UpstreamPool*>> pool(std::string url, Duration answer_timeout);
+    // Equal targets get the same number, for as long as the process runs. Any thread.
+    std::size_t number(const UpstreamTarget& target);
+
+    class Core {
+    public:
+        explicit Core(Upstreams& all) : all_(all) {}
+        // Made when it is first needed.
+        Result<net::UpstreamPool*> pool(std::size_t number);
+        PieceShelf& pieces() noexcept { return pieces_; }
+
+    private:
+        Upstreams& all_;
+        std::vector<std::unique_ptr<net::UpstreamPool>> pools_;
+        PieceShelf pieces_;
+    };
+    // What belongs to this core, and is touched there only.
+    Core& on(const net::Executor& core);
 
 private:
-    using Pools = std::map<std::pair<std::string, Duration>, std::unique_ptr<net::UpstreamPool>>;
     std::vector<net::Executor> cores_;
-    std::vector<Pools> pools_;  // each touched on its own core only
+    std::vector<std::unique_ptr<Core>> each_;
+    std::mutex mutex_;  // guards targets_
+    std::vector<UpstreamTarget> targets_;
 };
 
 // A request's body: taken from the client once, in pieces or whole.
 class RequestBody {
 public:
-    explicit RequestBody(net::Exchange& exchange);
+    // Nobody asks for the hash of a body that nothing is paid for.
+    enum class Hash { wanted, unwanted };
+    RequestBody(net::Exchange& exchange, Hash hash);
 
     // Reads it to its end. too_large beyond `most`.
     Task<Result<void>> read_whole(std::size_t most);
     bool whole() const noexcept { return whole_; }
     const std::string& text() const noexcept { return text_; }
-    // Once it was read to its end, whichever way.
+    // Once it was read to its end, whichever way; never where it is not wanted.
     std::optional<Hash32> hash() const noexcept { return hash_; }
     // Sends it on; an Errc of the client's side is told apart by client_left().
-    Task<Result<void>> send(net::UpstreamExchange& to);
+    Task<Result<void>> send(net::UpstreamExchange& to, PieceShelf& pieces);
     bool client_left() const noexcept { return client_left_; }
 
 private:
     net::Exchange& exchange_;
-    crypto::Sha256 sha_;
+    const bool hashed_;
     std::string text_;
     std::optional<Hash32> hash_;
     bool whole_ = false;
+    bool begun_ = false;  // pieces were taken: there is no second run in this request
     bool client_left_ = false;
 };
 
@@ -66,6 +115,7 @@ struct Run {
     net::UpstreamPool& pool;
     const net::RequestHead& head;
     RequestBody& body;
+    PieceShelf& pieces;
 };
 
 // The answer's head, the connection still open behind it.
@@ -85,7 +135,13 @@ struct Streamed {
 };
 // Passes an opened answer on. `head` is what the client gets; a copy of up to `copy_most` bytes is
 // kept.
-Task<Streamed> stream_answer(net::Exchange& client, net::UpstreamExchange& upstream,
-                             const net::ResponseHead& head, std::size_t copy_most);
+struct Stream {
+    net::Exchange& client;
+    net::UpstreamExchange& upstream;
+    const net::ResponseHead& head;
+    PieceShelf& pieces;
+    std::size_t copy_most = 0;
+};
+Task<Streamed> stream_answer(Stream stream);
 
 }  // namespace x402::server

@@ -9,7 +9,6 @@
 #include <cerrno>
 
 #include "x402/base/base64.hpp"
-#include "x402/crypto/hash.hpp"
 
 namespace x402::server {
 namespace {
@@ -94,17 +93,15 @@ RouteTag route_tag(std::string_view match) {
     return RouteTag::from(hash.view());
 }
 
-Quotes::Quotes(const crypto::Secret& secret) {
-    const Hash32 key = crypto::hmac_sha256(secret.reveal(), x402::as_bytes("x402 offer quote 1"));
-    key_ = crypto::Secret(to_bytes(key.view()));
-}
+Quotes::Quotes(const crypto::Secret& secret)
+    : key_(crypto::hmac_sha256(secret.reveal(), x402::as_bytes("x402 offer quote 1")).view()) {}
 
 FixedBytes<16> Quotes::mac(ByteView signed_part, const QuoteScope& scope) const {
     std::array<std::uint8_t, kMacAt + 8 + 32> message{};
     std::copy(signed_part.begin(), signed_part.end(), message.begin());
     std::copy(scope.route.data.begin(), scope.route.data.end(), message.begin() + kMacAt);
     std::copy(scope.terms.data.begin(), scope.terms.data.end(), message.begin() + kMacAt + 8);
-    const Hash32 full = crypto::hmac_sha256(key_.reveal(), message);
+    const Hash32 full = key_.mac(message);
     return FixedBytes<16>::from(full.view().first(16));
 }
 

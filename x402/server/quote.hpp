@@ -17,6 +17,7 @@
 
 #include "x402/base/env.hpp"
 #include "x402/base/result.hpp"
+#include "x402/crypto/hash.hpp"
 #include "x402/crypto/secret.hpp"
 
 namespace x402::server {
@@ -50,7 +51,7 @@ public:
 
 private:
     FixedBytes<16> mac(ByteView signed_part, const QuoteScope& scope) const;
-    crypto::Secret key_;
+    crypto::HmacSha256Key key_;
 };
 
 // What a grant records; all zero for an empty text, which matches nothing.

@@ -31,8 +31,8 @@ Task<std::optional<Repeat>> PaidCall::next_repeat() {
         facts.state = record_->state;
         facts.same_quote = record_->quote != Hash32{} && record_->quote == quote_hash(quote_);
         facts.same_request = record_->request == request_hash_;
-        if (body_.whole())
-            facts.same_body = record_->body.has_value() && record_->body == body_.hash();
+        // Where no run came to the end of its body, the first whole one is what was paid for.
+        if (body_.whole()) facts.same_body = !record_->body || record_->body == body_.hash();
         facts.attended = !seat_ && desk_.live.attended(record_->key);
         facts.answer_kept = answer_kept();
         facts.may_run = may_run();
@@ -68,7 +68,7 @@ Task<void> PaidCall::answer_record() {
         case Repeat::await_settlement:
         case Repeat::run_again: {
             // Another request may have been faster: the record is read again under the seat.
-            const bool mine = co_await take_record(record_->key);
+            const bool mine = co_await take_record(record_->key, record_->idempotency_key);
             if (!mine) break;
             const Awaited awaited = co_await await_record();
             if (awaited != Awaited::settled) co_return;
@@ -85,14 +85,16 @@ Task<void> PaidCall::answer_record() {
     co_await refuse_now(kRetrySoon);
 }
 
-// The seat of the record and what is true of it now. False when another has the seat or nothing is
+// The seat of the record and what is true of it now. False when another has the seat, when it was
+// released and claimed again since (what was judged then was another grant), or when nothing is
 // left to do.
-Task<bool> PaidCall::take_record(PaymentKey key) {
+Task<bool> PaidCall::take_record(PaymentKey key, std::string run) {
     seat_ = desk_.live.sit(key);
     if (!seat_) co_return false;
     auto found = co_await desk_.store.find(key);
     if (!found || !*found) co_return false;
     record_ = std::move(**found);
+    if (record_->idempotency_key != run) co_return false;
     co_return record_->state == GrantState::settling || record_->state == GrantState::settled ||
         record_->state == GrantState::delivered;
 }
@@ -173,8 +175,7 @@ Task<void> PaidCall::run_again() {
 }
 
 Task<Event> PaidCall::join() {
-    const PaymentKey key = earlier_->key;
-    const bool mine = co_await take_record(key);
+    const bool mine = co_await take_record(earlier_->key, earlier_->idempotency_key);
     bool answered = false;
     if (mine && record_->state != GrantState::delivered) {
         const Awaited awaited = co_await await_record();
@@ -193,6 +194,7 @@ Task<Event> PaidCall::join() {
     settlement_.reset();
     refusal_.reset();
     earlier_.reset();
+    retry_after_s_.reset();
     seat_.leave();
     co_return Event::not_joined;
 }

@@ -22,6 +22,10 @@ std::string short_detail(const Result<SettleResponse>& answer) {
     return answer ? answer->error_reason : to_string(answer.error());
 }
 
+void count_pending(Desk& desk, int by) {
+    if (desk.tells_pending()) desk.metrics.add("x402_pending_settlements", by);
+}
+
 }  // namespace
 
 SettlementView Settlement::view() const {
@@ -50,15 +54,27 @@ void Settlement::publish(SettlementEnd end, std::optional<SettleResponse> respon
 }
 
 void Settlement::count(std::string_view outcome) {
-    desk_.metrics.count("x402_settle_outcome_total", {{"outcome", std::string(outcome)}});
+    desk_.metrics.count("x402_grant_outcome_total", {{"outcome", std::string(outcome)}});
+}
+
+// Whether the record of this very grant is in this state: an answer of the store may be lost after
+// its write was made.
+Task<Result<bool>> Settlement::stands(GrantState state) {
+    X402_CO_TRY(const auto found, co_await desk_.store.find(start_.record.key));
+    co_return found && found->state == state &&
+        found->idempotency_key == start_.record.idempotency_key;
 }
 
 // False when the record is no longer ours to change.
 Task<bool> Settlement::write(GrantState from, GrantChange change) {
-    for (;;) {
+    for (bool again = false;; again = true) {
         auto moved =
             co_await desk_.store.move(start_.record.key, from, change, desk_.env.clock.now());
-        if (moved) co_return *moved;
+        if (moved && (*moved || !again)) co_return *moved;
+        if (moved) {
+            const auto stood = co_await stands(change.to);
+            co_return stood && *stood;
+        }
         log::error("grant_not_written",
                    {{"key", start_.record.key.value()}, {"detail", to_string(moved.error())}});
         // What is true must be written before it is told; nobody is told meanwhile.
@@ -68,27 +84,45 @@ Task<bool> Settlement::write(GrantState from, GrantChange change) {
     }
 }
 
-// The intent is durable before the first call. False: nothing was and nothing will be sent.
-Task<bool> Settlement::write_intent() {
+// The intent is durable before the first call. Where it cannot be told whether it is, a start may
+// find it and settle, so that nobody is told that nothing was taken.
+Task<Settlement::Intent> Settlement::write_intent() {
     if (start_.record.state == GrantState::settling) {
         memory_.begun = true;
-        co_return true;
+        co_return Intent::written;
     }
     GrantChange change{GrantState::settling, start_.body, {}, {}, {}, start_.answer, {}};
     auto moved = co_await desk_.store.move(start_.record.key, GrantState::claimed,
                                            std::move(change), desk_.env.clock.now());
-    if (moved && *moved) {
-        start_.record.state = GrantState::settling;
-        co_return true;
+    Intent intent = moved && *moved ? Intent::written : Intent::unknown;
+    if (intent == Intent::unknown) {
+        log::error("settlement_not_begun",
+                   {{"key", start_.record.key.value()},
+                    {"detail", moved ? "the grant is not ours" : to_string(moved.error())}});
     }
-    log::error("settlement_not_begun",
-               {{"key", start_.record.key.value()},
-                {"detail", moved ? "the grant is not ours" : to_string(moved.error())}});
+    while (intent == Intent::unknown) {
+        const std::uint64_t seen = desk_.stopping.count();
+        intent = co_await take_back_intent();
+        if (intent != Intent::unknown || desk_.jobs.closed()) break;
+        co_await desk_.stopping.wait(seen, desk_.pauses.store_retry);
+    }
+    if (intent == Intent::written) start_.record.state = GrantState::settling;
+    co_return intent;
+}
+
+// Releases the claim, unless the intent stands after all.
+Task<Settlement::Intent> Settlement::take_back_intent() {
     GrantChange back{GrantState::released, {}, {}, {}, {}, {}, {}};
     const auto released = co_await desk_.store.move(start_.record.key, GrantState::claimed,
                                                     std::move(back), desk_.env.clock.now());
-    if (!released) log::error("grant_not_released", {{"key", start_.record.key.value()}});
-    co_return false;
+    if (!released) {
+        log::error("grant_not_released", {{"key", start_.record.key.value()}});
+        co_return Intent::unknown;
+    }
+    if (*released) co_return Intent::not_written;
+    const auto stood = co_await stands(GrantState::settling);
+    if (!stood) co_return Intent::unknown;
+    co_return *stood ? Intent::written : Intent::not_written;
 }
 
 Task<bool> Settlement::end_settled(SettleResponse response) {
@@ -201,8 +235,13 @@ Task<void> run_settlement(std::shared_ptr<Settlement> settlement) {
     Settlement& self = *settlement;
     Desk& desk = self.desk_;
     const Gate::Pass pass = desk.jobs.enter();
-    const bool begun = co_await self.write_intent();
-    if (!begun) self.publish(SettlementEnd::not_begun, std::nullopt);
+    const Settlement::Intent intent = co_await self.write_intent();
+    const bool begun = intent == Settlement::Intent::written;
+    if (intent == Settlement::Intent::not_written) {
+        self.publish(SettlementEnd::not_begun, std::nullopt);
+    } else if (!begun) {
+        self.publish(SettlementEnd::stopped, std::nullopt);
+    }
     Duration pause = desk.pauses.settle_first;
     bool unknown = false;
     bool ended = !begun;
@@ -210,7 +249,7 @@ Task<void> run_settlement(std::shared_ptr<Settlement> settlement) {
         const std::uint64_t seen = desk.stopping.count();
         ended = co_await self.turn();
         if (ended) break;
-        if (!unknown && self.memory_.begun) desk.metrics.add("x402_pending_settlements", 1);
+        if (!unknown && self.memory_.begun) count_pending(desk, 1);
         unknown = unknown || self.memory_.begun;
         if (desk.jobs.closed()) {
             self.publish(SettlementEnd::stopped, std::nullopt);
@@ -219,7 +258,7 @@ Task<void> run_settlement(std::shared_ptr<Settlement> settlement) {
         co_await desk.stopping.wait(seen, pause);
         pause = std::min(2 * pause, desk.pauses.settle_most);
     }
-    if (unknown) desk.metrics.add("x402_pending_settlements", -1);
+    if (unknown) count_pending(desk, -1);
     desk.live.drop(self.start_.record.key);
 }
 

@@ -52,7 +52,10 @@ public:
 private:
     friend Task<void> run_settlement(std::shared_ptr<Settlement> settlement);
 
-    Task<bool> write_intent();
+    enum class Intent { written, not_written, unknown };
+    Task<Intent> write_intent();
+    Task<Intent> take_back_intent();
+    Task<Result<bool>> stands(store::GrantState state);
     Task<bool> turn();  // one call and what follows from it; true at the end
     Task<Proof> prove(bool told_duplicate);
     Task<bool> end_settled(SettleResponse response);

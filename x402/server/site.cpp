@@ -119,9 +119,9 @@ Result<Route> build_route(const RouteConfig& config, const std::string& origin,
 
 }  // namespace
 
-Result<std::shared_ptr<const Site>> build_site(std::shared_ptr<const Config> config,
-                                               const Modules& modules,
-                                               const FacilitatorSet& facilitators) {
+Result<std::shared_ptr<Site>> build_site(std::shared_ptr<const Config> config,
+                                         const Modules& modules,
+                                         const FacilitatorSet& facilitators) {
     std::vector<RouteEntry> entries;
     for (const RouteConfig& each : config->routes) entries.push_back({each.pattern, each.free});
     auto site = std::make_shared<Site>(Site{config,
@@ -129,6 +129,7 @@ Result<std::shared_ptr<const Site>> build_site(std::shared_ptr<const Config> con
                                             RouteTable(std::move(entries), config->open_by_default),
                                             {},
                                             {},
+                                            0,
                                             config->warnings});
     X402_TRY(const auto parts, net::split_url(config->origin));
     site->origin_scheme = parts.scheme;
@@ -138,7 +139,7 @@ Result<std::shared_ptr<const Site>> build_site(std::shared_ptr<const Config> con
         if (!route.offers.empty()) X402_TRY_VOID(prepare_challenge(route, site->warnings));
         site->routes.push_back(std::move(route));
     }
-    return std::shared_ptr<const Site>(std::move(site));
+    return site;
 }
 
 Result<void> check_challenge(const RouteConfig& config, const std::string& origin,

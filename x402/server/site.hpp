@@ -33,7 +33,8 @@ struct Route {
     bool url_varies = false;
     Challenge challenge;
     QuoteScope scope;
-    std::string missing;  // why it cannot be sold right now; empty: it can
+    std::size_t upstream = 0;  // its number
+    std::string missing;       // why it cannot be sold right now; empty: it can
     // First answers to unpaid requests since the last look: counted here because this path does
     // nothing more.
     std::unique_ptr<std::atomic<std::uint64_t>> challenged;
@@ -45,14 +46,15 @@ struct Site {
     RouteTable table;
     std::string origin_host;  // "api.example.com", for X-Forwarded-Host
     std::string origin_scheme;
+    std::size_t open_upstream = 0;  // of what is not routed and open
     std::vector<std::string> warnings;
 };
 
 // An error names the route and says what to change: no facilitator settles an offer, or its 402 is
-// too large.
-Result<std::shared_ptr<const Site>> build_site(std::shared_ptr<const Config> config,
-                                               const Modules& modules,
-                                               const FacilitatorSet& facilitators);
+// too large. Without the numbers of the upstreams, which the gateway gives.
+Result<std::shared_ptr<Site>> build_site(std::shared_ptr<const Config> config,
+                                         const Modules& modules,
+                                         const FacilitatorSet& facilitators);
 
 // Whether the route's 402 can be sent at all, as far as that can be told before any facilitator was
 // asked.

@@ -47,13 +47,15 @@ public:
         std::optional<SettlementStatus> status;  // of /settlements
         Result<Supported> supported;
         std::shared_ptr<Latch> hold_settle;
+        std::string name = "http://facilitator.test";
         std::vector<std::string> keys;      // Idempotency-Keys of the settle calls
         std::vector<std::string> requests;  // their texts
         int verifies = 0;
         Script();
     };
 
-    explicit ScriptedFacilitator(std::shared_ptr<Script> script) : script_(std::move(script)) {}
+    explicit ScriptedFacilitator(std::shared_ptr<Script> script)
+        : name_(script->name), script_(std::move(script)) {}
     const std::string& name() const noexcept override { return name_; }
     Task<Result<VerifyResponse>> verify(const FacilitatorRequest& request) override;
     Task<Result<SettleResponse>> settle(const FacilitatorRequest& request,
@@ -63,7 +65,7 @@ public:
                                                              Duration wait) override;
 
 private:
-    std::string name_ = "http://facilitator.test";
+    std::string name_;
     std::shared_ptr<Script> script_;
 };
 
@@ -78,6 +80,7 @@ struct WorldOptions {
     std::vector<Chain*> chains;
     std::optional<crypto::Secret> secret;
     std::function<std::unique_ptr<store::GrantStore>(std::unique_ptr<store::GrantStore>)> wrap;
+    std::size_t most_settlements = limits::kQueuedSettlements;
 };
 
 struct Pay {

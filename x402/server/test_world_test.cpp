@@ -305,7 +305,8 @@ World::World(WorldOptions options) {
                         env,
                         options.chains,
                         options.secret ? options.secret->clone() : crypto::Secret(Bytes(32, 7)),
-                        pauses};
+                        pauses,
+                        options.most_settlements};
     std::string why;
     run([&] { return start_gateway(made, gateway_, why); });
     EXPECT_TRUE(gateway_ != nullptr) << why;
