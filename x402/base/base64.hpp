@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base64, RFC 4648 section 4 (standard alphabet). Peers write padding; some leave it out, so we read both.
-// The URL-safe alphabet is refused, as the peers do. Non-zero trailing bits are refused: one text, one meaning.
-// Any thread.
+// Base64, RFC 4648 section 4 (standard alphabet). Peers write padding; some leave it out, so we
+// read both. The URL-safe alphabet is refused, as the peers do. Non-zero trailing bits are refused:
+// one text, one meaning. Any thread.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The comparison for secrets and MACs: it reads every byte whatever it has seen so far, so that its running
-// time tells a stranger nothing about how much of a guess was right. Any thread.
+// The comparison for secrets and MACs: it reads every byte whatever it has seen so far, so that its
+// running time tells a stranger nothing about how much of a guess was right. Any thread.
 #include "x402/base/bytes.hpp"
 
 namespace x402 {

@@ -25,8 +25,12 @@ inline ByteView as_bytes(std::string_view text) {
 inline std::string_view as_text(ByteView bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline Bytes to_bytes(ByteView view) { return {view.begin(), view.end()}; }
-inline void append(Bytes& to, ByteView more) { to.insert(to.end(), more.begin(), more.end()); }
+inline Bytes to_bytes(ByteView view) {
+    return {view.begin(), view.end()};
+}
+inline void append(Bytes& to, ByteView more) {
+    to.insert(to.end(), more.begin(), more.end());
+}
 
 // Exactly N bytes. Zero by default.
 template <std::size_t N>

@@ -15,11 +15,19 @@ namespace x402 {
 namespace {
 
 TEST(EqualConstantTime, Table) {
-    struct Row { const char* name; std::string_view left; std::string_view right; bool want; };
+    struct Row {
+        const char* name;
+        std::string_view left;
+        std::string_view right;
+        bool want;
+    };
     static constexpr Row rows[] = {
-        {"empty", "", "", true},           {"same", "abc", "abc", true},
-        {"first differs", "xbc", "abc", false}, {"last differs", "abx", "abc", false},
-        {"prefix", "ab", "abc", false},    {"longer", "abcd", "abc", false},
+        {"empty", "", "", true},
+        {"same", "abc", "abc", true},
+        {"first differs", "xbc", "abc", false},
+        {"last differs", "abx", "abc", false},
+        {"prefix", "ab", "abc", false},
+        {"longer", "abcd", "abc", false},
         {"high bit", "\x80", std::string_view("\0", 1), false},
     };
     for (const Row& row : rows) {
@@ -56,7 +64,8 @@ TEST(Version, IsTheProjects) {
     std::ifstream file(X402_SOURCE_DIR "/CMakeLists.txt");
     std::stringstream text;
     text << file.rdbuf();
-    EXPECT_NE(text.str().find("project(x402 VERSION " + std::string(kVersion) + " "), std::string::npos);
+    EXPECT_NE(text.str().find("project(x402 VERSION " + std::string(kVersion) + " "),
+              std::string::npos);
 }
 
 }  // namespace

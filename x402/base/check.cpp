@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Says where a promise between two pieces of our own code broke, and stops. Writes with plain stdio: nothing
-// that could itself be broken (allocator, logger) is used on the way out. Any thread.
+// Says where a promise between two pieces of our own code broke, and stops. Writes with plain
+// stdio: nothing that could itself be broken (allocator, logger) is used on the way out. Any
+// thread.
 #include "x402/base/check.hpp"
 
 #include <cstdio>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Always-on checks for what cannot happen: a broken promise between two pieces of our own code. Prints where
-// and aborts; the journal is durable, so a restart reconciles. Any thread.
+// Always-on checks for what cannot happen: a broken promise between two pieces of our own code.
+// Prints where and aborts; the journal is durable, so a restart reconciles. Any thread.
 #pragma once
 
 namespace x402 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine's clock. Sleeping is a timer on the executor of the coroutine that sleeps, so it costs no thread
-// and wakes where it slept. Any thread.
+// The machine's clock. Sleeping is a timer on the executor of the coroutine that sleeps, so it
+// costs no thread and wakes where it slept. Any thread.
 #include "x402/base/clock.hpp"
 
 #include <algorithm>
@@ -29,7 +29,8 @@ public:
     }
 
     Task<bool> sleep(Duration pause) override {
-        // The signal of an earlier cancellation does not come twice: a timer started now would run its time.
+        // The signal of an earlier cancellation does not come twice: a timer started now would run
+        // its time.
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none) co_return false;
         const auto executor = co_await asio::this_coro::executor;
@@ -43,6 +44,8 @@ public:
 
 }  // namespace
 
-std::unique_ptr<Clock> make_system_clock() { return std::make_unique<SystemClock>(); }
+std::unique_ptr<Clock> make_system_clock() {
+    return std::make_unique<SystemClock>();
+}
 
 }  // namespace x402

@@ -17,9 +17,15 @@ using Instant = std::chrono::sys_time<Duration>;
 inline std::int64_t to_unix_s(Instant at) {
     return std::chrono::floor<std::chrono::seconds>(at).time_since_epoch().count();
 }
-inline std::int64_t to_unix_ms(Instant at) { return at.time_since_epoch().count(); }
-inline Instant from_unix_s(std::int64_t seconds) { return Instant{std::chrono::seconds{seconds}}; }
-inline Instant from_unix_ms(std::int64_t ms) { return Instant{Duration{ms}}; }
+inline std::int64_t to_unix_ms(Instant at) {
+    return at.time_since_epoch().count();
+}
+inline Instant from_unix_s(std::int64_t seconds) {
+    return Instant{std::chrono::seconds{seconds}};
+}
+inline Instant from_unix_ms(std::int64_t ms) {
+    return Instant{Duration{ms}};
+}
 
 class Clock {
 public:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine's clock: conversions, and that a sleep ends by time or by cancellation and says which.
+// The machine's clock: conversions, and that a sleep ends by time or by cancellation and says
+// which.
 #include "x402/base/clock.hpp"
 
 #include <gtest/gtest.h>

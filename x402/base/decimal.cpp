@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prices as people write them, to and from atomic units, in integers all the way. A price that an asset cannot
-// represent is never rounded silently: the caller names the rounding, or gets the two neighbours. Any thread.
+// Prices as people write them, to and from atomic units, in integers all the way. A price that an
+// asset cannot represent is never rounded silently: the caller names the rounding, or gets the two
+// neighbours. Any thread.
 #include "x402/base/decimal.hpp"
 
 #include <algorithm>
@@ -28,9 +29,10 @@ std::optional<U256> power_of_ten(unsigned exponent) {
 std::unexpected<Error> not_exact(const U256& below, std::uint8_t decimals) {
     std::string next = "write " + from_atomic(below, decimals);
     if (const auto above = below.checked_add(1)) next += " or " + from_atomic(*above, decimals);
-    return fail_field(Errc::invalid, {},
-                      "the amount has more than the " + std::to_string(decimals) + " decimal places of its asset",
-                      std::move(next));
+    return fail_field(
+        Errc::invalid, {},
+        "the amount has more than the " + std::to_string(decimals) + " decimal places of its asset",
+        std::move(next));
 }
 
 }  // namespace
@@ -39,14 +41,16 @@ Result<Decimal> parse_decimal(std::string_view text) {
     if (text.size() > kMaxText) return fail(Errc::invalid, "the amount is too long");
     const std::size_t dot = text.find('.');
     const std::string_view whole = text.substr(0, dot);
-    const std::string_view places = dot == std::string_view::npos ? std::string_view{} : text.substr(dot + 1);
+    const std::string_view places =
+        dot == std::string_view::npos ? std::string_view{} : text.substr(dot + 1);
     if (whole.empty() || (dot != std::string_view::npos && places.empty())) {
         return fail(Errc::invalid, "the amount needs a digit on each side of its dot");
     }
     if (!all_digits(whole) || !all_digits(places)) {
         return fail(Errc::invalid, "the amount may have digits and one dot only");
     }
-    if (places.size() > kMaxPlaces) return fail(Errc::invalid, "the amount has more than 36 decimal places");
+    if (places.size() > kMaxPlaces)
+        return fail(Errc::invalid, "the amount has more than 36 decimal places");
     std::string digits;
     digits.append(whole).append(places);
     const std::size_t first = std::min(digits.find_first_not_of('0'), digits.size() - 1);

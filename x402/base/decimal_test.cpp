@@ -10,7 +10,11 @@ namespace x402 {
 namespace {
 
 TEST(ParseDecimal, Table) {
-    struct Row { const char* name; std::string text; std::optional<std::pair<std::string, int>> want; };
+    struct Row {
+        const char* name;
+        std::string text;
+        std::optional<std::pair<std::string, int>> want;
+    };
     const std::string places36(36, '1');
     const std::string nines(30, '9');
     std::string wide;
@@ -55,7 +59,13 @@ TEST(ParseDecimal, Table) {
 }
 
 TEST(ToAtomic, Table) {
-    struct Row { const char* name; Decimal value; std::uint8_t decimals; Rounding rounding; std::optional<U256> want; };
+    struct Row {
+        const char* name;
+        Decimal value;
+        std::uint8_t decimals;
+        Rounding rounding;
+        std::optional<U256> want;
+    };
     const Row rows[] = {
         {"more decimals", {150, 2}, 6, Rounding::exact, 1'500'000},
         {"same", {150, 2}, 2, Rounding::exact, 150},
@@ -70,7 +80,11 @@ TEST(ToAtomic, Table) {
         {"zero with huge decimals", {0, 0}, 255, Rounding::exact, 0},
         {"overflow", {U256::max(), 0}, 1, Rounding::up, std::nullopt},
         {"overflow of the factor", {1, 0}, 78, Rounding::down, std::nullopt},
-        {"10^77 fits", {1, 0}, 77, Rounding::exact, *U256::from_decimal("1" + std::string(77, '0'))},
+        {"10^77 fits",
+         {1, 0},
+         77,
+         Rounding::exact,
+         *U256::from_decimal("1" + std::string(77, '0'))},
         {"scale beyond every number, down", {U256::max(), 200}, 0, Rounding::down, 0},
         {"scale beyond every number, up", {U256::max(), 200}, 0, Rounding::up, 1},
     };
@@ -93,11 +107,22 @@ TEST(ToAtomic, AnInexactPriceNamesItsNeighbours) {
 }
 
 TEST(FromAtomic, Table) {
-    struct Row { U256 amount; std::uint8_t decimals; std::string_view want; };
+    struct Row {
+        U256 amount;
+        std::uint8_t decimals;
+        std::string_view want;
+    };
     static const Row rows[] = {
-        {1500, 6, "0.0015"}, {1'500'000, 6, "1.5"}, {1'000'000, 6, "1"},  {0, 6, "0"},
-        {0, 0, "0"},         {7, 0, "7"},           {100, 2, "1"},        {10, 1, "1"},
-        {1, 18, "0.000000000000000001"},            {123'456'789, 4, "12345.6789"},
+        {1500, 6, "0.0015"},
+        {1'500'000, 6, "1.5"},
+        {1'000'000, 6, "1"},
+        {0, 6, "0"},
+        {0, 0, "0"},
+        {7, 0, "7"},
+        {100, 2, "1"},
+        {10, 1, "1"},
+        {1, 18, "0.000000000000000001"},
+        {123'456'789, 4, "12345.6789"},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.want);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The world a decision may ask: time and chance. Tests hand over their own. The references outlive every user.
+// The world a decision may ask: time and chance. Tests hand over their own. The references outlive
+// every user.
 #pragma once
 
 #include "x402/base/clock.hpp"

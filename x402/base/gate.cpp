@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who enters counts itself in before it looks whether the gate is closed, and out again if so: a drain that
-// sees nobody inside can therefore not be overtaken by somebody who saw the gate open. Any thread.
+// Who enters counts itself in before it looks whether the gate is closed, and out again if so: a
+// drain that sees nobody inside can therefore not be overtaken by somebody who saw the gate open.
+// Any thread.
 #include "x402/base/gate.hpp"
 
 #include <algorithm>
@@ -11,7 +12,8 @@ namespace x402 {
 
 namespace {
 
-// A drain happens once in an owner's life; looking again and again is cheaper than a bell at every exit.
+// A drain happens once in an owner's life; looking again and again is cheaper than a bell at every
+// exit.
 constexpr Duration kFirstLook{1};
 constexpr Duration kSlowestLook{50};
 

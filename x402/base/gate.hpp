@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts work in flight so that an owner can stop letting more in and wait until all of it has left. Every
-// server and every background loop owns one. Any thread.
+// Counts work in flight so that an owner can stop letting more in and wait until all of it has
+// left. Every server and every background loop owns one. Any thread.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gate: counting in and out, closing, draining on a clock that the test moves, and threads that race it.
+// The gate: counting in and out, closing, draining on a clock that the test moves, and threads that
+// race it.
 #include "x402/base/gate.hpp"
 
 #include <gtest/gtest.h>

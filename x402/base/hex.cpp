@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Hexadecimal text, strict on the way in. Nothing from the input is repeated in an error: the text may be a
-// key that somebody mistyped. Any thread.
+// Hexadecimal text, strict on the way in. Nothing from the input is repeated in an error: the text
+// may be a key that somebody mistyped. Any thread.
 #include "x402/base/hex.hpp"
 
 namespace x402 {
@@ -62,8 +62,8 @@ Result<void> from_hex0x_into(std::string_view text, std::span<std::uint8_t> out)
     if (!text.starts_with("0x")) return fail(Errc::invalid, "hex text must start with 0x");
     text.remove_prefix(2);
     if (text.size() != 2 * out.size()) {
-        return fail(Errc::invalid, "expected " + std::to_string(2 * out.size()) + " hex digits after 0x, got " +
-                                       std::to_string(text.size()));
+        return fail(Errc::invalid, "expected " + std::to_string(2 * out.size()) +
+                                       " hex digits after 0x, got " + std::to_string(text.size()));
     }
     if (!read_digits(text, out)) return fail(Errc::invalid, "a character is no hex digit");
     return {};

@@ -18,7 +18,11 @@ TEST(Hex, Writes) {
 }
 
 TEST(FromHex, Table) {
-    struct Row { const char* name; std::string_view text; std::optional<Bytes> want; };
+    struct Row {
+        const char* name;
+        std::string_view text;
+        std::optional<Bytes> want;
+    };
     const Row rows[] = {
         {"empty", "", Bytes{}},
         {"only prefix", "0x", Bytes{}},

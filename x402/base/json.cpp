@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strict JSON. Boost's parser drives a handler of our own that builds the value and looks at the keys of each
-// object as it closes; Boost itself would keep the last of two equal keys, while another parser keeps the first,
-// and then two programs read two different payments from one text. Any thread.
+// Strict JSON. Boost's parser drives a handler of our own that builds the value and looks at the
+// keys of each object as it closes; Boost itself would keep the last of two equal keys, while
+// another parser keeps the first, and then two programs read two different payments from one text.
+// Any thread.
 #include "x402/base/json.hpp"
 
 #include <algorithm>
@@ -81,8 +82,9 @@ public:
         stack_.push_uint64(value);
         return true;
     }
-    // Boost's own conversion is off by a bit now and then, and gives infinity beyond the range: neither would
-    // come back as it came. So the text is converted again, exactly, and what has no value is refused.
+    // Boost's own conversion is off by a bit now and then, and gives infinity beyond the range:
+    // neither would come back as it came. So the text is converted again, exactly, and what has no
+    // value is refused.
     bool on_double(double, bj::string_view part, Code& error) {
         number_.append(part.data(), part.size());
         double value = 0;
@@ -108,7 +110,8 @@ public:
     bool on_comment(bj::string_view, Code&) { return true; }
 
 private:
-    // Looks at the keys of the object that closes, sorted: an attacker's thousand keys cost n log n, not n^2.
+    // Looks at the keys of the object that closes, sorted: an attacker's thousand keys cost n log
+    // n, not n^2.
     bool keys_are_unique(Code& error) {
         const auto begin = keys_.begin() + static_cast<std::ptrdiff_t>(starts_.back());
         std::sort(begin, keys_.end());
@@ -132,13 +135,14 @@ private:
 };
 
 std::unexpected<Error> parse_failed(const Builder& builder, const Code& error, std::size_t at) {
-    if (builder.duplicate()) return fail_field(Errc::invalid, *builder.duplicate(), "duplicate JSON key");
+    if (builder.duplicate())
+        return fail_field(Errc::invalid, *builder.duplicate(), "duplicate JSON key");
     if (error == bj::error::too_deep) return fail(Errc::too_large, "the JSON is nested too deeply");
     return fail(Errc::invalid, "not JSON: " + error.message() + " near byte " + std::to_string(at));
 }
 
-// A whole number in the range where a double holds each one exactly; JSON has one kind of number, so 1 and 1.0
-// and 1e0 mean the same.
+// A whole number in the range where a double holds each one exactly; JSON has one kind of number,
+// so 1 and 1.0 and 1e0 mean the same.
 std::optional<std::int64_t> integral(const Value& value) {
     if (const auto* number = value.if_int64()) return *number;
     if (const auto* real = value.if_double()) {
@@ -188,7 +192,8 @@ void write_canonical(std::string& out, const Object& object) {
     std::vector<std::pair<std::string_view, const Value*>> members;
     members.reserve(object.size());
     for (const auto& member : object) {
-        members.emplace_back(std::string_view(member.key().data(), member.key().size()), &member.value());
+        members.emplace_back(std::string_view(member.key().data(), member.key().size()),
+                             &member.value());
     }
     std::sort(members.begin(), members.end(),
               [](const auto& left, const auto& right) { return left.first < right.first; });
@@ -226,8 +231,9 @@ void write_canonical(std::string& out, const Value& value) {
 
 Result<Value> parse(std::string_view text, ParseOptions options) {
     if (text.size() > options.max_bytes) {
-        return fail(Errc::too_large, "JSON text of " + std::to_string(text.size()) + " bytes, at most " +
-                                         std::to_string(options.max_bytes) + " are read");
+        return fail(Errc::too_large, "JSON text of " + std::to_string(text.size()) +
+                                         " bytes, at most " + std::to_string(options.max_bytes) +
+                                         " are read");
     }
     bj::parse_options boost_options;
     boost_options.max_depth = options.max_depth;
@@ -249,9 +255,13 @@ Result<Object> parse_object(std::string_view text, ParseOptions options) {
     return std::move(value.get_object());
 }
 
-std::string dump(const Value& value) { return bj::serialize(value); }
+std::string dump(const Value& value) {
+    return bj::serialize(value);
+}
 
-std::string dump(const Object& object) { return bj::serialize(object); }
+std::string dump(const Object& object) {
+    return bj::serialize(object);
+}
 
 std::string canonical(const Value& value) {
     std::string out;
@@ -259,6 +269,8 @@ std::string canonical(const Value& value) {
     return out;
 }
 
-bool is_subset(const Value& part, const Value& whole) { return matches(part, whole, false); }
+bool is_subset(const Value& part, const Value& whole) {
+    return matches(part, whole, false);
+}
 
 }  // namespace x402::json

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading the members of a JSON object by type. Absent and null are the same, and an error names the member by
-// its whole path, so that the reader finds it in what was sent. Any thread.
+// Reading the members of a JSON object by type. Absent and null are the same, and an error names
+// the member by its whole path, so that the reader finds it in what was sent. Any thread.
 #include <boost/json/string.hpp>
 
 #include "x402/base/json.hpp"
@@ -15,7 +15,8 @@ std::string path_of(std::string_view path, std::string_view key) {
     return out.append(key);
 }
 
-std::unexpected<Error> wrong_kind(std::string_view path, std::string_view key, std::string_view expected) {
+std::unexpected<Error> wrong_kind(std::string_view path, std::string_view key,
+                                  std::string_view expected) {
     return fail_field(Errc::invalid, path_of(path, key), "expected " + std::string(expected));
 }
 
@@ -111,19 +112,23 @@ Result<Array> get_array(const Object& object, std::string_view key, std::string_
     return required_member(Member{object, key, path}, kArray);
 }
 
-Result<std::optional<std::string>> opt_string(const Object& object, std::string_view key, std::string_view path) {
+Result<std::optional<std::string>> opt_string(const Object& object, std::string_view key,
+                                              std::string_view path) {
     return optional_member(Member{object, key, path}, kString);
 }
 
-Result<std::optional<std::int64_t>> opt_int(const Object& object, std::string_view key, std::string_view path) {
+Result<std::optional<std::int64_t>> opt_int(const Object& object, std::string_view key,
+                                            std::string_view path) {
     return optional_member(Member{object, key, path}, kInteger);
 }
 
-Result<std::optional<bool>> opt_bool(const Object& object, std::string_view key, std::string_view path) {
+Result<std::optional<bool>> opt_bool(const Object& object, std::string_view key,
+                                     std::string_view path) {
     return optional_member(Member{object, key, path}, kBoolean);
 }
 
-Result<std::optional<Object>> opt_object(const Object& object, std::string_view key, std::string_view path) {
+Result<std::optional<Object>> opt_object(const Object& object, std::string_view key,
+                                         std::string_view path) {
     return optional_member(Member{object, key, path}, kObject);
 }
 

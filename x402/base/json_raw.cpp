@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds the exact text of a member, for peers that must see what the client sent byte for byte. It trusts that
-// the text was parsed, but never reads beyond its end when it was not. Any thread.
+// Finds the exact text of a member, for peers that must see what the client sent byte for byte. It
+// trusts that the text was parsed, but never reads beyond its end when it was not. Any thread.
 #include <boost/json/string.hpp>
 
 #include "x402/base/json.hpp"
@@ -55,7 +55,9 @@ public:
     }
 
 private:
-    static bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+    static bool is_space(char c) noexcept {
+        return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    }
     static bool ends_scalar(char c) noexcept { return c == ',' || is_space(c); }
 
     void skip_space() noexcept {
@@ -81,7 +83,8 @@ private:
 
 // `quoted` is a JSON string; most keys hold no escape and are compared where they stand.
 bool names(std::string_view quoted, std::string_view key) {
-    if (quoted.find('\\') == std::string_view::npos) return quoted.substr(1, quoted.size() - 2) == key;
+    if (quoted.find('\\') == std::string_view::npos)
+        return quoted.substr(1, quoted.size() - 2) == key;
     const auto value = parse(quoted, {.max_bytes = quoted.size()});
     if (!value || !value->is_string()) return false;
     const auto& text = value->get_string();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The exact text of a member: byte for byte what the sender wrote, and safe on text that is no JSON at all.
+// The exact text of a member: byte for byte what the sender wrote, and safe on text that is no JSON
+// at all.
 #include <gtest/gtest.h>
 
 #include "x402/base/json.hpp"
@@ -8,14 +9,20 @@ namespace x402::json {
 namespace {
 
 TEST(JsonRawMember, Table) {
-    struct Row { const char* name; std::string_view text; std::string_view key; std::optional<std::string_view> want; };
+    struct Row {
+        const char* name;
+        std::string_view text;
+        std::string_view key;
+        std::optional<std::string_view> want;
+    };
     static constexpr Row rows[] = {
         {"string", R"({"a":"x"})", "a", R"("x")"},
         {"number", R"({"a":1.50e1,"b":2})", "a", "1.50e1"},
         {"last number", R"({"b":2,"a":15})", "a", "15"},
         {"last number and space", "{\"a\":15 \n}", "a", "15"},
         {"word", R"({"a":null})", "a", "null"},
-        {"object with its spaces", R"({"z":0, "a" : { "y": 1 , "x": [ ] } })", "a", R"({ "y": 1 , "x": [ ] })"},
+        {"object with its spaces", R"({"z":0, "a" : { "y": 1 , "x": [ ] } })", "a",
+         R"({ "y": 1 , "x": [ ] })"},
         {"array", R"({"a":[1,{"b":"]"}],"c":1})", "a", R"([1,{"b":"]"}])"},
         {"braces in strings", R"({"x":"}{\"a\":1","a":"{"})", "a", R"("{")"},
         {"escaped quote and backslash", R"({"x":"\\","a":"\"\\"})", "a", R"("\"\\")"},
@@ -53,7 +60,9 @@ TEST(JsonRawMember, EveryCutOfATextIsSafe) {
     const std::string text = R"({"x":["}",{"q":"\\\""}],"a":{"b":[1,2]},"c":true})";
     for (std::size_t size = 0; size < text.size(); ++size) {
         const std::string cut = text.substr(0, size);
-        if (const auto raw = raw_member(cut, "a")) { EXPECT_EQ(*raw, R"({"b":[1,2]})"); }
+        if (const auto raw = raw_member(cut, "a")) {
+            EXPECT_EQ(*raw, R"({"b":[1,2]})");
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Strict JSON: what is refused (attack 28), reading members by type, one text for one meaning, and the subset
-// rule by which servers compare what a client echoes.
+// Strict JSON: what is refused (attack 28), reading members by type, one text for one meaning, and
+// the subset rule by which servers compare what a client echoes.
 #include "x402/base/json.hpp"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,11 @@ std::string repeated(std::string_view piece, int times) {
 }
 
 TEST(JsonParse, Refuses) {
-    struct Row { const char* name; std::string text; Errc want; };
+    struct Row {
+        const char* name;
+        std::string text;
+        Errc want;
+    };
     const Row rows[] = {
         {"empty", "", Errc::invalid},
         {"space only", " \n", Errc::invalid},
@@ -65,7 +69,11 @@ TEST(JsonParse, Refuses) {
 }
 
 TEST(JsonParse, Accepts) {
-    struct Row { const char* name; std::string text; std::string want; };
+    struct Row {
+        const char* name;
+        std::string text;
+        std::string want;
+    };
     const Row rows[] = {
         {"order is kept", R"({"b":1,"a":2})", R"({"b":1,"a":2})"},
         {"same key in siblings", R"([{"a":1},{"a":1}])", R"([{"a":1},{"a":1}])"},
@@ -116,10 +124,11 @@ TEST(JsonParse, ManyKeysAreNotSlow) {
     EXPECT_FALSE(parse(text + ",\"k4711\":0}"));
 }
 
-// What no other parser would read differently: the double nearest to the text, and the same after an echo.
+// What no other parser would read differently: the double nearest to the text, and the same after
+// an echo.
 TEST(JsonParse, DoublesAreExact) {
-    for (const char* text : {"1.5e-38", "2.2250738585072014e-308", "1.7976931348623157e308", "0.1", "5e-324",
-                             "123456789012345678901234567890", "9007199254740993.0"}) {
+    for (const char* text : {"1.5e-38", "2.2250738585072014e-308", "1.7976931348623157e308", "0.1",
+                             "5e-324", "123456789012345678901234567890", "9007199254740993.0"}) {
         const auto value = parse(text);
         ASSERT_TRUE(value) << text;
         EXPECT_EQ(value->get_double(), std::strtod(text, nullptr)) << text;
@@ -150,8 +159,10 @@ TEST(JsonMembers, ByType) {
     EXPECT_EQ(text_or_empty(object, "s"), "x");
     EXPECT_EQ(text_or_empty(object, "i"), "");
     EXPECT_EQ(text_or_empty(object, "absent"), "");
-    for (const char* key : {"big", "real", "exp", "s", "b", "absent", "n"}) EXPECT_FALSE(get_int(object, key)) << key;
-    for (const char* key : {"i", "b", "o", "a", "absent", "n"}) EXPECT_FALSE(get_string(object, key)) << key;
+    for (const char* key : {"big", "real", "exp", "s", "b", "absent", "n"})
+        EXPECT_FALSE(get_int(object, key)) << key;
+    for (const char* key : {"i", "b", "o", "a", "absent", "n"})
+        EXPECT_FALSE(get_string(object, key)) << key;
     EXPECT_FALSE(get_bool(object, "i"));
     EXPECT_FALSE(get_object(object, "a"));
     EXPECT_FALSE(get_array(object, "o"));
@@ -170,10 +181,15 @@ TEST(JsonMembers, AnErrorNamesTheWholePath) {
 }
 
 TEST(JsonCanonical, EqualMeaningEqualText) {
-    struct Row { const char* name; std::string_view text; std::string_view want; };
+    struct Row {
+        const char* name;
+        std::string_view text;
+        std::string_view want;
+    };
     static constexpr Row rows[] = {
         {"sorted", R"({"b":{"d":1,"c":2},"a":[3]})", R"({"a":[3],"b":{"c":2,"d":1}})"},
-        {"by bytes", R"({"a":1,"B":2,"\u00e9":3,"aa":4})", "{\"B\":2,\"a\":1,\"aa\":4,\"\xc3\xa9\":3}"},
+        {"by bytes", R"({"a":1,"B":2,"\u00e9":3,"aa":4})",
+         "{\"B\":2,\"a\":1,\"aa\":4,\"\xc3\xa9\":3}"},
         {"escapes", R"({"\u0061":"\u0062\/"})", R"({"a":"b/"})"},
         {"one as fraction", "[1.0,1e0,1,100e-2]", "[1,1,1,1]"},
         {"minus zero", "[-0.0,0,-0]", "[0,0,0]"},
@@ -193,7 +209,12 @@ TEST(JsonCanonical, EqualMeaningEqualText) {
 }
 
 TEST(JsonIsSubset, Table) {
-    struct Row { const char* name; std::string_view part; std::string_view whole; bool want; };
+    struct Row {
+        const char* name;
+        std::string_view part;
+        std::string_view whole;
+        bool want;
+    };
     static constexpr Row rows[] = {
         {"nothing", "{}", R"({"a":1})", true},
         {"equal in other order", R"({"a":1,"b":2})", R"({"b":2,"a":1})", true},
@@ -208,7 +229,8 @@ TEST(JsonIsSubset, Table) {
         {"arrays longer", R"({"a":[1]})", R"({"a":[1,2]})", false},
         {"arrays shorter", R"({"a":[1,2]})", R"({"a":[1]})", false},
         {"arrays in other order", R"({"a":[1,2]})", R"({"a":[2,1]})", false},
-        {"objects in arrays are equal or not", R"({"a":[{"b":1}]})", R"({"a":[{"b":1,"c":2}]})", false},
+        {"objects in arrays are equal or not", R"({"a":[{"b":1}]})", R"({"a":[{"b":1,"c":2}]})",
+         false},
         {"objects in arrays in other order", R"([{"b":1,"c":2}])", R"([{"c":2,"b":1}])", true},
         {"null is a value here", R"({"a":null})", R"({})", false},
         {"one and 1.0", R"({"a":1})", R"({"a":1.0})", true},
@@ -231,7 +253,8 @@ TEST(JsonParse, MutatedTextsNeverSurprise) {
         const auto noise = random->bytes<6>();
         for (std::size_t k = 0; k < 3; ++k) {
             const std::size_t at = noise.data[2 * k] % text.size();
-            text[at] = k == 2 ? static_cast<char>(noise.data[5]) : seed[noise.data[2 * k + 1] % seed.size()];
+            text[at] = k == 2 ? static_cast<char>(noise.data[5])
+                              : seed[noise.data[2 * k + 1] % seed.size()];
         }
         const auto value = parse(text);
         if (!value) continue;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log lines. The JSON is written here, byte by byte, because a value may come from a stranger: quotes, control
-// characters and broken UTF-8 must neither end a line early nor make it unreadable. spdlog is the sink and is
-// seen by nobody else. It stamps its own time: a log tells when the machine wrote, not what a decision saw.
-// Any thread.
+// Log lines. The JSON is written here, byte by byte, because a value may come from a stranger:
+// quotes, control characters and broken UTF-8 must neither end a line early nor make it unreadable.
+// spdlog is the sink and is seen by nobody else. It stamps its own time: a log tells when the
+// machine wrote, not what a decision saw. Any thread.
 #include "x402/base/log.hpp"
 
 #include <spdlog/logger.h>
@@ -52,11 +52,16 @@ void append_member(std::string& out, std::string_view name, std::string_view val
 
 std::string_view level_name(Level level) noexcept {
     switch (level) {
-        case Level::debug: return "debug";
-        case Level::info: return "info";
-        case Level::warn: return "warn";
-        case Level::error: return "error";
-        case Level::off: return "off";
+        case Level::debug:
+            return "debug";
+        case Level::info:
+            return "info";
+        case Level::warn:
+            return "warn";
+        case Level::error:
+            return "error";
+        case Level::off:
+            return "off";
     }
     return "off";
 }
@@ -112,11 +117,14 @@ std::string format_line(std::int64_t unix_ms, Level level, std::string_view even
     return out += '}';
 }
 
-void set_level(Level level) { threshold() = level; }
+void set_level(Level level) {
+    threshold() = level;
+}
 
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
     if (level == Level::off || level < threshold().load(std::memory_order_relaxed)) return;
-    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto now =
+        std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
     const std::string line = format_line(now.time_since_epoch().count(), level, event, fields);
     // spdlog reports its own failures to stderr and throws nothing from here.
     sink().log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Structured log lines on stderr, one JSON object a line: {"at","level","event",fields...}. A field is text
-// that we chose; secrets have no conversion to text. Any thread.
+// Structured log lines on stderr, one JSON object a line: {"at","level","event",fields...}. A field
+// is text that we chose; secrets have no conversion to text. Any thread.
 #pragma once
 
 #include <cstdint>

@@ -21,13 +21,18 @@ std::string captured(Level threshold, Level level) {
 TEST(LogLine, Format) {
     EXPECT_EQ(format_line(0, Level::info, "started"),
               R"({"at":"1970-01-01T00:00:00.000Z","level":"info","event":"started"})");
-    EXPECT_EQ(format_line(1'709'210'096'789, Level::error, "refused", {{"route", "/a"}, {"code", "x"}}),
-              R"({"at":"2024-02-29T12:34:56.789Z","level":"error","event":"refused","route":"/a","code":"x"})");
+    EXPECT_EQ(
+        format_line(1'709'210'096'789, Level::error, "refused", {{"route", "/a"}, {"code", "x"}}),
+        R"({"at":"2024-02-29T12:34:56.789Z","level":"error","event":"refused","route":"/a","code":"x"})");
 }
 
 // A stranger's text neither ends the line nor adds a member.
 TEST(LogLine, HostileValuesStayInside) {
-    struct Row { const char* name; std::string value; std::string_view want; };
+    struct Row {
+        const char* name;
+        std::string value;
+        std::string_view want;
+    };
     const Row rows[] = {
         {"quote", R"(","level":"x)", R"(","level":"x)"},
         {"backslash", R"(\)", R"(\)"},
@@ -53,7 +58,8 @@ TEST(LogLine, RandomBytesAreValidJson) {
     const auto random = make_test_random(5);
     for (int i = 0; i < 300; ++i) {
         const auto bytes = random->bytes<40>();
-        const std::string line = format_line(0, Level::warn, "e", {{"v", std::string(as_text(bytes.view()))}});
+        const std::string line =
+            format_line(0, Level::warn, "e", {{"v", std::string(as_text(bytes.view()))}});
         EXPECT_TRUE(json::parse_object(line)) << line;
     }
 }
@@ -67,7 +73,8 @@ TEST(LogLine, LongValuesAreCut) {
 TEST(LogWrite, OneLineOnStderrAndNothingBelowTheLevel) {
     const std::string line = captured(Level::info, Level::warn);
     EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
-    EXPECT_NE(line.find(R"("level":"warn","event":"event_name","key":"value"})"), std::string::npos);
+    EXPECT_NE(line.find(R"("level":"warn","event":"event_name","key":"value"})"),
+              std::string::npos);
     EXPECT_EQ(captured(Level::info, Level::debug), "");
     EXPECT_NE(captured(Level::debug, Level::debug), "");
     EXPECT_EQ(captured(Level::off, Level::error), "");

@@ -22,7 +22,7 @@ public:
     }
 };
 
-std::unique_ptr<Random> make_system_random();               // getrandom(2)
+std::unique_ptr<Random> make_system_random();                  // getrandom(2); see random.cpp
 std::unique_ptr<Random> make_test_random(std::uint64_t seed);  // repeatable; never for keys
 
 }  // namespace x402

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors as values: every code has its name and its word on retrying, the macros leave with the error and only
-// then, and a strong type is not its neighbour.
+// Errors as values: every code has its name and its word on retrying, the macros leave with the
+// error and only then, and a strong type is not its neighbour.
 #include "x402/base/result.hpp"
 
 #include <gtest/gtest.h>
@@ -38,14 +38,20 @@ Result<std::string> quarter(int value, int& steps) {
 }
 
 TEST(Result, TheMacrosLeaveWithTheErrorAndOnlyThen) {
-    struct Row { int value; int steps; bool good; };
+    struct Row {
+        int value;
+        int steps;
+        bool good;
+    };
     static constexpr Row rows[] = {{8, 3, true}, {4, 2, false}, {2, 1, false}, {1, 0, false}};
     for (const Row& row : rows) {
         int steps = 0;
         const auto got = quarter(row.value, steps);
         EXPECT_EQ(got.has_value(), row.good) << row.value;
         EXPECT_EQ(steps, row.steps) << row.value;
-        if (!got) { EXPECT_EQ(got.error().field, "value"); }
+        if (!got) {
+            EXPECT_EQ(got.error().field, "value");
+        }
     }
 }
 
@@ -58,11 +64,11 @@ TEST(Error, SaysEverythingItKnows) {
 TEST(Errc, EveryCodeHasAName) {
     std::set<std::string_view> names;
     int retryable = 0;
-#define X402_TEST_CODE(name, retry)                  \
+#define X402_TEST_CODE(name, retry)                          \
     EXPECT_TRUE(names.insert(to_string(Errc::name)).second); \
-    EXPECT_EQ(to_string(Errc::name), #name);         \
-    EXPECT_EQ(is_retryable(Errc::name), retry);      \
-    EXPECT_EQ(fail(Errc::name).error().retryable, retry); \
+    EXPECT_EQ(to_string(Errc::name), #name);                 \
+    EXPECT_EQ(is_retryable(Errc::name), retry);              \
+    EXPECT_EQ(fail(Errc::name).error().retryable, retry);    \
     retryable += retry ? 1 : 0;
     X402_ERRC_TABLE(X402_TEST_CODE)
 #undef X402_TEST_CODE

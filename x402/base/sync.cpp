@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bell. A waiter is an entry of a list, living in the waiter's own coroutine frame, with a timer on the
-// waiter's own executor; to ring is to cancel every timer. One mutex covers the list and every touch of a timer,
-// so a ring either comes before a waiter looked at the count or finds its timer: none is lost. Nothing is
-// allocated per ring. Any thread.
+// The bell. A waiter is an entry of a list, living in the waiter's own coroutine frame, with a
+// timer on the waiter's own executor; to ring is to cancel every timer. One mutex covers the list
+// and every touch of a timer, so a ring either comes before a waiter looked at the count or finds
+// its timer: none is lost. Nothing is allocated per ring. Any thread.
 #include "x402/base/sync.hpp"
 
 #include <algorithm>
@@ -52,7 +52,8 @@ struct Bell::State {
     void ring() {
         const std::lock_guard lock(mutex);
         count.fetch_add(1);
-        for (Waiter* waiter = first; waiter != nullptr; waiter = waiter->after) waiter->timer.cancel();
+        for (Waiter* waiter = first; waiter != nullptr; waiter = waiter->after)
+            waiter->timer.cancel();
     }
 
     // Starts the timer unless the bell was rung since `seen`; the timer then ends at once.
@@ -97,20 +98,28 @@ Task<bool> Bell::State::wait(std::shared_ptr<State> state, std::uint64_t seen, D
     const auto initiate = [](auto handler, State* bell, Waiter* who, std::uint64_t count) {
         bell->start(*who, count, std::move(handler));
     };
-    co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(initiate, token, state.get(),
-                                                                                   &waiter, seen);
+    co_await asio::async_initiate<decltype(token), void(boost::system::error_code)>(
+        initiate, token, state.get(), &waiter, seen);
     co_return state->count.load() != seen;
 }
 
 Bell::Bell() : state_(std::make_shared<State>()) {}
 
 // Nobody is left waiting for a bell that is gone; the waiters hold the state.
-Bell::~Bell() { state_->ring(); }
+Bell::~Bell() {
+    state_->ring();
+}
 
-void Bell::ring() { state_->ring(); }
+void Bell::ring() {
+    state_->ring();
+}
 
-std::uint64_t Bell::count() const noexcept { return state_->count.load(); }
+std::uint64_t Bell::count() const noexcept {
+    return state_->count.load();
+}
 
-Task<bool> Bell::wait(std::uint64_t seen, Duration limit) { return State::wait(state_, seen, limit); }
+Task<bool> Bell::wait(std::uint64_t seen, Duration limit) {
+    return State::wait(state_, seen, limit);
+}
 
 }  // namespace x402

@@ -10,8 +10,8 @@
 
 namespace x402 {
 
-// A bell that can be rung many times: everyone who waits at that moment wakes. Spurious wakes are allowed, so
-// the waiter looks again at what it waits for.
+// A bell that can be rung many times: everyone who waits at that moment wakes. Spurious wakes are
+// allowed, so the waiter looks again at what it waits for.
 class Bell {
 public:
     Bell();
@@ -20,10 +20,11 @@ public:
     Bell& operator=(const Bell&) = delete;
 
     void ring();
-    // A count that grows with every ring. Read it before looking at the state, then wait for a later one:
-    // so no ring between the look and the wait is lost.
+    // A count that grows with every ring. Read it before looking at the state, then wait for a
+    // later one: so no ring between the look and the wait is lost.
     std::uint64_t count() const noexcept;
-    // True when the bell was rung after `seen`; false when `limit` passed or the wait was cancelled.
+    // True when the bell was rung after `seen`; false when `limit` passed or the wait was
+    // cancelled.
     Task<bool> wait(std::uint64_t seen, Duration limit);
 
 private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bell: no ring is lost, waits end at their limit or when cancelled, frames may die unresumed, and rings come
-// from other threads than the waiters'.
+// The bell: no ring is lost, waits end at their limit or when cancelled, frames may die unresumed,
+// and rings come from other threads than the waiters'.
 #include "x402/base/sync.hpp"
 
 #include <gtest/gtest.h>
@@ -46,7 +46,8 @@ TEST(Bell, WakesEveryoneWhoWaits) {
     Bell bell;
     asio::io_context io;
     std::vector<std::optional<bool>> outs(50);
-    for (auto& out : outs) asio::co_spawn(io, wait_once(bell, bell.count(), kForever, out), asio::detached);
+    for (auto& out : outs)
+        asio::co_spawn(io, wait_once(bell, bell.count(), kForever, out), asio::detached);
     io.poll();
     for (const auto& out : outs) EXPECT_FALSE(out.has_value());
     bell.ring();

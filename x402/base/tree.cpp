@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration tree: values by type with errors that point at file, line and key, and the memory of which
-// keys were ever asked for, so that a misspelt key stops the start. One thread.
+// The configuration tree: values by type with errors that point at file, line and key, and the
+// memory of which keys were ever asked for, so that a misspelt key stops the start. One thread.
 #include "x402/base/tree.hpp"
 
 #include <charconv>
@@ -19,7 +19,10 @@ constexpr Unit kDurations[] = {
     {"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000},
 };
 constexpr Unit kSizes[] = {
-    {"B", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+    {"B", 1},
+    {"KiB", 1 << 10},
+    {"MiB", 1 << 20},
+    {"GiB", 1 << 30},
 };
 
 // "30s": digits and one of the units. Nothing when it is anything else or does not fit.
@@ -72,11 +75,21 @@ Tree Tree::table(Table members, std::string path, Place place) {
     return out;
 }
 
-bool Tree::is_text() const noexcept { return std::holds_alternative<std::string>(value_); }
-bool Tree::is_integer() const noexcept { return std::holds_alternative<std::int64_t>(value_); }
-bool Tree::is_boolean() const noexcept { return std::holds_alternative<bool>(value_); }
-bool Tree::is_list() const noexcept { return std::holds_alternative<List>(value_); }
-bool Tree::is_table() const noexcept { return std::holds_alternative<Table>(value_); }
+bool Tree::is_text() const noexcept {
+    return std::holds_alternative<std::string>(value_);
+}
+bool Tree::is_integer() const noexcept {
+    return std::holds_alternative<std::int64_t>(value_);
+}
+bool Tree::is_boolean() const noexcept {
+    return std::holds_alternative<bool>(value_);
+}
+bool Tree::is_list() const noexcept {
+    return std::holds_alternative<List>(value_);
+}
+bool Tree::is_table() const noexcept {
+    return std::holds_alternative<Table>(value_);
+}
 
 std::unexpected<Error> Tree::wrong(std::string what, std::string next) const {
     std::string detail;
@@ -101,7 +114,8 @@ const Tree* Tree::find(std::string_view key) const {
 Result<std::string> Tree::get_text(std::string_view key) const {
     const Tree* member = find(key);
     if (member == nullptr) {
-        return wrong("the key `" + std::string(key) + "` is missing", "add " + std::string(key) + " = \"...\"");
+        return wrong("the key `" + std::string(key) + "` is missing",
+                     "add " + std::string(key) + " = \"...\"");
     }
     return member->as_text();
 }
@@ -145,7 +159,9 @@ Result<std::optional<std::int64_t>> Tree::opt_duration_ms(std::string_view key) 
     if (member == nullptr) return std::optional<std::int64_t>{};
     const auto* text = std::get_if<std::string>(&member->value_);
     const auto value = text == nullptr ? std::nullopt : measure(*text, kDurations);
-    if (!value) return member->wrong("expected a duration", "write a whole number and ms, s, m, h or d: \"30s\"");
+    if (!value)
+        return member->wrong("expected a duration",
+                             "write a whole number and ms, s, m, h or d: \"30s\"");
     return value;
 }
 
@@ -157,7 +173,9 @@ Result<std::optional<std::int64_t>> Tree::opt_size_bytes(std::string_view key) c
     std::optional<std::int64_t> value;
     if (text != nullptr) value = measure(*text, kSizes);
     if (number != nullptr && *number >= 0) value = *number;
-    if (!value) return member->wrong("expected a size", "write bytes, or a whole number and KiB, MiB or GiB: \"8MiB\"");
+    if (!value)
+        return member->wrong("expected a size",
+                             "write bytes, or a whole number and KiB, MiB or GiB: \"8MiB\"");
     return value;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A configuration as a tree of values that remember file, line and path. ops/config makes it from TOML; the
-// roles and the chain modules read it. What nobody read is an unknown key and an error, so every reader goes
-// through `get_*`, and the owner calls `unread()` at the end. One thread.
+// A configuration as a tree of values that remember file, line and path. ops/config makes it from
+// TOML; the roles and the chain modules read it. What nobody read is an unknown key and an error,
+// so every reader goes through `get_*`, and the owner calls `unread()` at the end. One thread.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,8 @@ public:
     const std::string& path() const noexcept { return path_; }  // "routes[0].price"
     const Place& place() const noexcept { return place_; }
 
-    // An error that points here: "gateway.toml:12: routes[0].price: <what>"; `next` says the remedy.
+    // An error that points here: "gateway.toml:12: routes[0].price: <what>"; `next` says the
+    // remedy.
     std::unexpected<Error> wrong(std::string what, std::string next = {}) const;
 
     // The member, marked as read; nullptr when absent or this is no table.
@@ -61,8 +62,8 @@ public:
     Result<std::string> as_text() const;
     Result<std::int64_t> as_integer() const;
     Result<bool> as_boolean() const;
-    const List& items() const noexcept;       // empty when no list
-    const Table& members() const noexcept;    // empty when no table; does not mark anything as read
+    const List& items() const noexcept;     // empty when no list
+    const Table& members() const noexcept;  // empty when no table; does not mark anything as read
     // Marks this and everything below as read.
     void mark_read() const noexcept;
     // Every key that nobody asked for, with its place.

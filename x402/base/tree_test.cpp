@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration tree: typed reading, errors that point, units, and the keys that nobody asked for.
+// The configuration tree: typed reading, errors that point, units, and the keys that nobody asked
+// for.
 #include "x402/base/tree.hpp"
 
 #include <gtest/gtest.h>
@@ -7,7 +8,9 @@
 namespace x402 {
 namespace {
 
-Tree::Place at(std::int64_t line) { return {"gateway.toml", line}; }
+Tree::Place at(std::int64_t line) {
+    return {"gateway.toml", line};
+}
 
 Tree sample() {
     Tree::List networks;
@@ -95,16 +98,33 @@ TEST(TreeUnread, NamesWhatNobodyAskedFor) {
 }
 
 TEST(TreeUnits, Table) {
-    struct Row { const char* text; std::optional<std::int64_t> ms; std::optional<std::int64_t> bytes; };
+    struct Row {
+        const char* text;
+        std::optional<std::int64_t> ms;
+        std::optional<std::int64_t> bytes;
+    };
     static constexpr Row rows[] = {
-        {"250ms", 250, std::nullopt},  {"30s", 30'000, std::nullopt},    {"10m", 600'000, std::nullopt},
-        {"1h", 3'600'000, std::nullopt}, {"2d", 172'800'000, std::nullopt}, {"0s", 0, std::nullopt},
-        {"512KiB", std::nullopt, 524'288}, {"8MiB", std::nullopt, 8'388'608}, {"1GiB", std::nullopt, 1 << 30},
+        {"250ms", 250, std::nullopt},
+        {"30s", 30'000, std::nullopt},
+        {"10m", 600'000, std::nullopt},
+        {"1h", 3'600'000, std::nullopt},
+        {"2d", 172'800'000, std::nullopt},
+        {"0s", 0, std::nullopt},
+        {"512KiB", std::nullopt, 524'288},
+        {"8MiB", std::nullopt, 8'388'608},
+        {"1GiB", std::nullopt, 1 << 30},
         {"7B", std::nullopt, 7},
-        {"30", std::nullopt, std::nullopt},  {"s", std::nullopt, std::nullopt},   {"", std::nullopt, std::nullopt},
-        {"-1s", std::nullopt, std::nullopt}, {"1.5s", std::nullopt, std::nullopt}, {"1 s", std::nullopt, std::nullopt},
-        {" 1s", std::nullopt, std::nullopt}, {"1sx", std::nullopt, std::nullopt},  {"1S", std::nullopt, std::nullopt},
-        {"1KB", std::nullopt, std::nullopt}, {"99999999999999999999s", std::nullopt, std::nullopt},
+        {"30", std::nullopt, std::nullopt},
+        {"s", std::nullopt, std::nullopt},
+        {"", std::nullopt, std::nullopt},
+        {"-1s", std::nullopt, std::nullopt},
+        {"1.5s", std::nullopt, std::nullopt},
+        {"1 s", std::nullopt, std::nullopt},
+        {" 1s", std::nullopt, std::nullopt},
+        {"1sx", std::nullopt, std::nullopt},
+        {"1S", std::nullopt, std::nullopt},
+        {"1KB", std::nullopt, std::nullopt},
+        {"99999999999999999999s", std::nullopt, std::nullopt},
         {"9223372036854775807d", std::nullopt, std::nullopt},
         {"9223372036854775807GiB", std::nullopt, std::nullopt},
     };
@@ -113,10 +133,14 @@ TEST(TreeUnits, Table) {
         const Tree tree = one(Tree::text(row.text, "key", at(1)));
         const auto ms = tree.opt_duration_ms("key");
         ASSERT_EQ(ms.has_value(), row.ms.has_value());
-        if (ms) { EXPECT_EQ(*ms, row.ms); }
+        if (ms) {
+            EXPECT_EQ(*ms, row.ms);
+        }
         const auto bytes = tree.opt_size_bytes("key");
         ASSERT_EQ(bytes.has_value(), row.bytes.has_value());
-        if (bytes) { EXPECT_EQ(*bytes, row.bytes); }
+        if (bytes) {
+            EXPECT_EQ(*bytes, row.bytes);
+        }
     }
     EXPECT_EQ(*one(Tree::integer(9, "key", at(1))).opt_size_bytes("key"), 9);
     EXPECT_FALSE(one(Tree::integer(-9, "key", at(1))).opt_size_bytes("key"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// 256-bit arithmetic over four 64-bit limbs, little endian. Decimal text goes through chunks of 19 digits, the
-// most that fit in one limb. Nothing here wraps: what does not fit is an empty optional or an error. Any thread.
+// 256-bit arithmetic over four 64-bit limbs, little endian. Decimal text goes through chunks of 19
+// digits, the most that fit in one limb. Nothing here wraps: what does not fit is an empty optional
+// or an error. Any thread.
 #include "x402/base/u256.hpp"
 
 #include <algorithm>
@@ -54,7 +55,8 @@ bool subtract(Limbs& value, const Limbs& other) noexcept {
     for (std::size_t i = 0; i < 4; ++i) {
         std::uint64_t part = 0;
         const bool first = __builtin_sub_overflow(value[i], other[i], &part);
-        const bool second = __builtin_sub_overflow(part, static_cast<std::uint64_t>(borrow), &value[i]);
+        const bool second =
+            __builtin_sub_overflow(part, static_cast<std::uint64_t>(borrow), &value[i]);
         borrow = first || second;
     }
     return borrow;
@@ -103,7 +105,8 @@ U256 U256::max() noexcept {
 Result<U256> U256::from_decimal(std::string_view text) {
     if (text.empty()) return fail(Errc::invalid, "the number is empty");
     if (text.size() > kMaxDigits) return fail(Errc::invalid, "the number has more than 78 digits");
-    if (text.size() > 1 && text[0] == '0') return fail(Errc::invalid, "the number has a leading zero");
+    if (text.size() > 1 && text[0] == '0')
+        return fail(Errc::invalid, "the number has a leading zero");
     U256 out;
     while (!text.empty()) {
         std::uint64_t chunk = 0;
@@ -189,7 +192,8 @@ std::optional<std::uint64_t> U256::to_u64() const noexcept {
 
 int U256::bit_width() const noexcept {
     for (std::size_t i = 4; i-- > 0;) {
-        if (limbs_[i] != 0) return static_cast<int>(64 * i) + static_cast<int>(std::bit_width(limbs_[i]));
+        if (limbs_[i] != 0)
+            return static_cast<int>(64 * i) + static_cast<int>(std::bit_width(limbs_[i]));
     }
     return 0;
 }
@@ -217,7 +221,8 @@ std::optional<U256> U256::checked_mul(const U256& other) const noexcept {
     for (std::size_t i = 0; i < 4; ++i) {
         std::uint64_t carry = 0;
         for (std::size_t j = 0; j < 4; ++j) {
-            const U128 part = static_cast<U128>(limbs_[i]) * other.limbs_[j] + product[i + j] + carry;
+            const U128 part =
+                static_cast<U128>(limbs_[i]) * other.limbs_[j] + product[i + j] + carry;
             product[i + j] = static_cast<std::uint64_t>(part);
             carry = static_cast<std::uint64_t>(part >> 64);
         }
@@ -242,10 +247,16 @@ U256::Division U256::divide(const U256& divisor) const noexcept {
     return out;
 }
 
-U256 U256::saturating_add(const U256& other) const noexcept { return checked_add(other).value_or(max()); }
+U256 U256::saturating_add(const U256& other) const noexcept {
+    return checked_add(other).value_or(max());
+}
 
-U256 U256::saturating_sub(const U256& other) const noexcept { return checked_sub(other).value_or(U256{}); }
+U256 U256::saturating_sub(const U256& other) const noexcept {
+    return checked_sub(other).value_or(U256{});
+}
 
-U256 U256::saturating_mul(const U256& other) const noexcept { return checked_mul(other).value_or(max()); }
+U256 U256::saturating_mul(const U256& other) const noexcept {
+    return checked_mul(other).value_or(max());
+}
 
 }  // namespace x402

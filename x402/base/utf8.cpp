@@ -1,21 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// UTF-8 as table 3-7 of the Unicode standard has it: the second byte's range depends on the first. Any thread.
+// UTF-8 as table 3-7 of the Unicode standard has it: the second byte's range depends on the first.
+// Any thread.
 #include "x402/base/utf8.hpp"
 
 namespace x402 {
 
 namespace {
 
-bool between(unsigned char c, unsigned char low, unsigned char high) noexcept { return c >= low && c <= high; }
+bool between(unsigned char c, unsigned char low, unsigned char high) noexcept {
+    return c >= low && c <= high;
+}
 
 // The range of the second byte closes out overlong forms, surrogates and what lies beyond U+10FFFF.
 bool second_fits(unsigned char first, unsigned char second) noexcept {
     switch (first) {
-        case 0xe0: return between(second, 0xa0, 0xbf);
-        case 0xed: return between(second, 0x80, 0x9f);
-        case 0xf0: return between(second, 0x90, 0xbf);
-        case 0xf4: return between(second, 0x80, 0x8f);
-        default: return between(second, 0x80, 0xbf);
+        case 0xe0:
+            return between(second, 0xa0, 0xbf);
+        case 0xed:
+            return between(second, 0x80, 0x9f);
+        case 0xf0:
+            return between(second, 0x90, 0xbf);
+        case 0xf4:
+            return between(second, 0x80, 0x8f);
+        default:
+            return between(second, 0x80, 0xbf);
     }
 }
 

@@ -7,8 +7,8 @@
 
 namespace x402 {
 
-// The length of the well-formed sequence that `text` begins with, 1 to 4; 0 when it begins with none: empty,
-// cut short, overlong, a surrogate, or beyond U+10FFFF.
+// The length of the well-formed sequence that `text` begins with, 1 to 4; 0 when it begins with
+// none: empty, cut short, overlong, a surrogate, or beyond U+10FFFF.
 std::size_t utf8_sequence(std::string_view text) noexcept;
 bool is_utf8(std::string_view text) noexcept;
 

@@ -1,48 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 and HMAC through OpenSSL's EVP. A failure there is an exhausted allocator or a broken installation,
-// never a matter of the input, so it is a check and not an error. Any thread; one Sha256 belongs to one thread.
+// SHA-256 and HMAC on OpenSSL's block function. Its EVP interface looks the algorithm up for every
+// hash, which costs more than hashing a short message; the low-level one, deprecated but part of
+// OpenSSL 3, does not, and lets the state after a key's block be kept. It cannot fail for any
+// input, so a failure is a check and not an error. Any thread; one Sha256 belongs to one thread.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "x402/crypto/hash.hpp"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
 
-#include <limits>
+#include <algorithm>
 
 #include "x402/base/check.hpp"
 
 namespace x402::crypto {
+namespace {
+
+constexpr std::size_t kBlock = SHA256_CBLOCK;
+
+void start(SHA256_CTX& context) {
+    X402_CHECK(SHA256_Init(&context) == 1);
+}
+
+void feed(SHA256_CTX& context, ByteView bytes) {
+    X402_CHECK(SHA256_Update(&context, bytes.data(), bytes.size()) == 1);
+}
+
+Hash32 end(SHA256_CTX& context) {
+    Hash32 out;
+    X402_CHECK(SHA256_Final(out.data.data(), &context) == 1);
+    return out;
+}
+
+using Chain = std::array<std::uint32_t, 8>;
+
+// The chaining value behind the one block that is the key, padded with zeros, under a mask.
+Chain after_key_block(ByteView key, std::uint8_t mask) {
+    std::array<std::uint8_t, kBlock> block;
+    block.fill(mask);
+    for (std::size_t i = 0; i < key.size(); ++i)
+        block[i] = static_cast<std::uint8_t>(key[i] ^ mask);
+    SHA256_CTX context;
+    start(context);
+    feed(context, block);
+    Chain chain;
+    std::copy(std::begin(context.h), std::end(context.h), chain.begin());
+    OPENSSL_cleanse(block.data(), block.size());
+    OPENSSL_cleanse(&context, sizeof context);
+    return chain;
+}
+
+// The hash of a key's block, known by its chaining value, and of what follows it.
+Hash32 finish_from(const Chain& chain, ByteView rest) {
+    SHA256_CTX context;
+    start(context);
+    std::copy(chain.begin(), chain.end(), std::begin(context.h));
+    context.Nl = 8 * kBlock;  // the bits hashed so far
+    feed(context, rest);
+    return end(context);
+}
+
+}  // namespace
 
 Hash32 sha256(ByteView bytes) {
-    Hash32 out;
-    X402_CHECK(EVP_Digest(bytes.data(), bytes.size(), out.data.data(), nullptr, EVP_sha256(), nullptr) == 1);
-    return out;
+    SHA256_CTX context;
+    start(context);
+    feed(context, bytes);
+    return end(context);
 }
 
 Hash32 hmac_sha256(ByteView key, ByteView message) {
-    X402_CHECK(key.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()));
-    // OpenSSL takes a null key as "reuse the last one": an empty key still needs an address.
-    static constexpr std::uint8_t kEmpty = 0;
-    const std::uint8_t* at = key.empty() ? &kEmpty : key.data();
-    Hash32 out;
-    unsigned length = 0;
-    const auto* done = HMAC(EVP_sha256(), at, static_cast<int>(key.size()), message.data(), message.size(),
-                            out.data.data(), &length);
-    X402_CHECK(done != nullptr && length == out.size());
-    return out;
+    return HmacSha256Key(key).mac(message);
+}
+
+HmacSha256Key::HmacSha256Key(ByteView key) {
+    // RFC 2104 2: a key longer than a block is replaced by its hash.
+    Hash32 short_key;
+    if (key.size() > kBlock) {
+        short_key = sha256(key);
+        key = short_key.view();
+    }
+    inner_ = after_key_block(key, 0x36);
+    outer_ = after_key_block(key, 0x5c);
+    OPENSSL_cleanse(short_key.data.data(), short_key.size());
+}
+
+HmacSha256Key::~HmacSha256Key() {
+    OPENSSL_cleanse(inner_.data(), sizeof inner_);
+    OPENSSL_cleanse(outer_.data(), sizeof outer_);
+}
+
+Hash32 HmacSha256Key::mac(ByteView message) const {
+    const Hash32 inner = finish_from(inner_, message);
+    return finish_from(outer_, inner.view());
 }
 
 struct Sha256::State {
-    State() : context(EVP_MD_CTX_new()) {
-        X402_CHECK(context != nullptr);
-        start();
-    }
+    State() { start(context); }
     State(const State&) = delete;
     State& operator=(const State&) = delete;
-    ~State() { EVP_MD_CTX_free(context); }
+    ~State() { OPENSSL_cleanse(&context, sizeof context); }
 
-    void start() { X402_CHECK(EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1); }
-
-    EVP_MD_CTX* context;
+    SHA256_CTX context;
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {}
@@ -51,13 +110,12 @@ Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::add(ByteView bytes) {
-    X402_CHECK(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
+    feed(state_->context, bytes);
 }
 
 Hash32 Sha256::finish() {
-    Hash32 out;
-    X402_CHECK(EVP_DigestFinal_ex(state_->context, out.data.data(), nullptr) == 1);
-    state_->start();
+    const Hash32 out = end(state_->context);
+    start(state_->context);
     return out;
 }
 

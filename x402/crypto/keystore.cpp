@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Web3 Secret Storage, version 3. The password becomes 32 bytes: the first 16 are the AES key, the last 16 go
-// into the MAC, keccak256(last 16 || ciphertext), which alone tells a right password from a wrong one. The file
-// may come from a stranger: its size, its cost and every length in it are capped before they are used.
-// Any thread.
+// Web3 Secret Storage, version 3. The password becomes 32 bytes: the first 16 are the AES key, the
+// last 16 go into the MAC, keccak256(last 16 || ciphertext), which alone tells a right password
+// from a wrong one. The file may come from a stranger: its size, its cost and every length in it
+// are capped before they are used. Any thread.
 #include "x402/crypto/keystore.hpp"
 
 #include <openssl/evp.h>
@@ -35,9 +35,10 @@ Bytes aes_128_ctr(ByteView key, ByteView iv, ByteView input) {
     X402_CHECK(context != nullptr);
     Bytes out(input.size());
     int length = 0;
-    const bool done = EVP_EncryptInit_ex(context, EVP_aes_128_ctr(), nullptr, key.data(), iv.data()) == 1 &&
-                      EVP_EncryptUpdate(context, out.data(), &length, input.data(),
-                                        static_cast<int>(input.size())) == 1;
+    const bool done =
+        EVP_EncryptInit_ex(context, EVP_aes_128_ctr(), nullptr, key.data(), iv.data()) == 1 &&
+        EVP_EncryptUpdate(context, out.data(), &length, input.data(),
+                          static_cast<int>(input.size())) == 1;
     EVP_CIPHER_CTX_free(context);
     X402_CHECK(done && static_cast<std::size_t>(length) == input.size());
     return out;
@@ -55,13 +56,17 @@ Hash32 mac_of(const Secret& derived, ByteView ciphertext) {
 Result<Bytes> get_hex(const json::Object& object, std::string_view key, std::string_view path) {
     X402_TRY(const std::string text, json::get_string(object, key, path));
     auto bytes = from_hex(text);
-    if (!bytes) return fail_field(Errc::invalid, std::string(path).append(".").append(key), bytes.error().detail);
+    if (!bytes)
+        return fail_field(Errc::invalid, std::string(path).append(".").append(key),
+                          bytes.error().detail);
     return bytes;
 }
 
 Result<std::uint64_t> get_count(const json::Object& params, std::string_view key) {
     X402_TRY(const std::int64_t value, json::get_int(params, key, "crypto.kdfparams"));
-    if (value < 0) return fail_field(Errc::invalid, "crypto.kdfparams." + std::string(key), "expected a count");
+    if (value < 0)
+        return fail_field(Errc::invalid, "crypto.kdfparams." + std::string(key),
+                          "expected a count");
     return static_cast<std::uint64_t>(value);
 }
 
@@ -71,7 +76,8 @@ Result<Secret> derive(const json::Object& crypto, std::string_view password) {
     X402_TRY(const std::int64_t length, json::get_int(params, "dklen", "crypto.kdfparams"));
     X402_TRY(const Bytes salt, get_hex(params, "salt", "crypto.kdfparams"));
     if (length != kDerivedBytes) {
-        return fail_field(Errc::unsupported, "crypto.kdfparams.dklen", "only 32 bytes are supported");
+        return fail_field(Errc::unsupported, "crypto.kdfparams.dklen",
+                          "only 32 bytes are supported");
     }
     if (salt.size() > kMaxSaltBytes) {
         return fail_field(Errc::too_large, "crypto.kdfparams.salt", "the salt is too long");
@@ -85,7 +91,8 @@ Result<Secret> derive(const json::Object& crypto, std::string_view password) {
     if (kdf == "pbkdf2") {
         X402_TRY(const std::string prf, json::get_string(params, "prf", "crypto.kdfparams"));
         if (prf != "hmac-sha256") {
-            return fail_field(Errc::unsupported, "crypto.kdfparams.prf", "only hmac-sha256 is supported");
+            return fail_field(Errc::unsupported, "crypto.kdfparams.prf",
+                              "only hmac-sha256 is supported");
         }
         X402_TRY(const std::int64_t rounds, json::get_int(params, "c", "crypto.kdfparams"));
         return pbkdf2_sha256(password, salt, rounds);
@@ -109,16 +116,19 @@ Result<Sealed> read_sealed(const json::Object& crypto) {
     if (out.ciphertext.empty() || out.ciphertext.size() > kMaxKeyBytes) {
         return fail_field(Errc::invalid, "crypto.ciphertext", "expected 1 to 256 bytes");
     }
-    if (out.mac.size() != Hash32::size()) return fail_field(Errc::invalid, "crypto.mac", "expected 32 bytes");
+    if (out.mac.size() != Hash32::size())
+        return fail_field(Errc::invalid, "crypto.mac", "expected 32 bytes");
     return out;
 }
 
 Result<json::Object> read_crypto(std::string_view text) {
-    X402_TRY(const json::Object file, json::parse_object(text, {.max_bytes = kMaxFileBytes, .max_depth = 8}));
+    X402_TRY(const json::Object file,
+             json::parse_object(text, {.max_bytes = kMaxFileBytes, .max_depth = 8}));
     X402_TRY(const std::int64_t version, json::get_int(file, "version"));
     if (version != 3) return fail_field(Errc::invalid, "version", "this is no version 3 keystore");
     // Old geth wrote the name with a capital letter.
-    const bool capital = json::find(file, "crypto") == nullptr && json::find(file, "Crypto") != nullptr;
+    const bool capital =
+        json::find(file, "crypto") == nullptr && json::find(file, "Crypto") != nullptr;
     return json::get_object(file, capital ? "Crypto" : "crypto");
 }
 
@@ -134,8 +144,9 @@ std::string uuid_v4(Random& random) {
 
 }  // namespace
 
-Result<std::string> keystore_encrypt(const Secret& key, std::string_view password, std::string_view address_hex,
-                                     Random& random, KeystoreCost cost) {
+Result<std::string> keystore_encrypt(const Secret& key, std::string_view password,
+                                     std::string_view address_hex, Random& random,
+                                     KeystoreCost cost) {
     if (key.empty() || key.reveal().size() > kMaxKeyBytes) {
         return fail(Errc::invalid, "a key has 1 to 256 bytes");
     }
@@ -173,8 +184,11 @@ Result<Secret> keystore_decrypt(std::string_view text, std::string_view password
     X402_TRY(const Sealed sealed, read_sealed(crypto));
     X402_TRY(const Secret derived, derive(crypto, password));
     if (!equal_constant_time(mac_of(derived, sealed.ciphertext).view(), sealed.mac)) {
-        return fail(Error{Errc::unauthorized, "the password does not open this keystore", {},
-                          "check the password and which file it belongs to", false});
+        return fail(Error{Errc::unauthorized,
+                          "the password does not open this keystore",
+                          {},
+                          "check the password and which file it belongs to",
+                          false});
     }
     return Secret(aes_128_ctr(derived.reveal().first(16), sealed.iv, sealed.ciphertext));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private keys in a file, encrypted with a password: Web3 Secret Storage version 3 (scrypt or pbkdf2, AES-128-CTR,
-// keccak MAC), as geth, foundry and MetaMask write it. Any thread; unlocking takes about a second on purpose.
+// Private keys in a file, encrypted with a password: Web3 Secret Storage version 3 (scrypt or
+// pbkdf2, AES-128-CTR, keccak MAC), as geth, foundry and MetaMask write it. Any thread; unlocking
+// takes about a second on purpose.
 #pragma once
 
 #include <string>
@@ -17,8 +18,9 @@ struct KeystoreCost {
 };
 
 // The JSON text. `address_hex` is what others show beside the file; it may be empty.
-Result<std::string> keystore_encrypt(const Secret& key, std::string_view password, std::string_view address_hex,
-                                     Random& random, KeystoreCost cost = {});
+Result<std::string> keystore_encrypt(const Secret& key, std::string_view password,
+                                     std::string_view address_hex, Random& random,
+                                     KeystoreCost cost = {});
 // Errc::unauthorized for a wrong password, Errc::invalid for a file that is no version-3 keystore.
 Result<Secret> keystore_decrypt(std::string_view text, std::string_view password);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keystores: the test vectors of Web3 Secret Storage, round trips, wrong passwords, and hostile files.
+// Keystores: the test vectors of Web3 Secret Storage, round trips, wrong passwords, and hostile
+// files.
 #include "x402/crypto/keystore.hpp"
 
 #include <gtest/gtest.h>
@@ -10,7 +11,8 @@
 namespace x402::crypto {
 namespace {
 
-constexpr std::string_view kVectorSecret = "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d";
+constexpr std::string_view kVectorSecret =
+    "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d";
 
 constexpr std::string_view kPbkdf2Vector = R"({
     "crypto" : {
@@ -67,15 +69,19 @@ TEST(Keystore, PublishedVectors) {
 
 TEST(Keystore, RoundTrip) {
     const auto random = make_test_random(32);
-    for (const std::string_view password : {"", "p", "correct horse battery staple", "\xc3\xbc\xe2\x82\xac"}) {
+    for (const std::string_view password :
+         {"", "p", "correct horse battery staple", "\xc3\xbc\xe2\x82\xac"}) {
         for (const std::size_t size : {1, 31, 32, 64, 256}) {
             Bytes bytes(size);
             random->fill(bytes);
-            const auto text = keystore_encrypt(Secret(bytes), password, "", *random, {.scrypt_n = 4});
+            const auto text =
+                keystore_encrypt(Secret(bytes), password, "", *random, {.scrypt_n = 4});
             ASSERT_TRUE(text);
             EXPECT_EQ(to_bytes(keystore_decrypt(*text, password)->reveal()), bytes);
             // One byte may stand anywhere by chance; eight may not.
-            if (size >= 8) { EXPECT_EQ(text->find(to_hex(ByteView(bytes).first(8))), std::string::npos); }
+            if (size >= 8) {
+                EXPECT_EQ(text->find(to_hex(ByteView(bytes).first(8))), std::string::npos);
+            }
         }
     }
 }
@@ -100,8 +106,10 @@ TEST(Keystore, WritesWhatOthersRead) {
 
 TEST(Keystore, TwoFilesOfOneKeyShareNothing) {
     const auto random = make_test_random(33);
-    const auto one = json::parse_object(*keystore_encrypt(sample_key(), "p", "", *random, {.scrypt_n = 4}));
-    const auto two = json::parse_object(*keystore_encrypt(sample_key(), "p", "", *random, {.scrypt_n = 4}));
+    const auto one =
+        json::parse_object(*keystore_encrypt(sample_key(), "p", "", *random, {.scrypt_n = 4}));
+    const auto two =
+        json::parse_object(*keystore_encrypt(sample_key(), "p", "", *random, {.scrypt_n = 4}));
     for (const char* key : {"ciphertext", "mac"}) {
         EXPECT_NE(*json::get_string(*json::get_object(*one, "crypto"), key),
                   *json::get_string(*json::get_object(*two, "crypto"), key));
@@ -129,7 +137,11 @@ TEST(Keystore, ATamperedFileIsUnauthorized) {
 TEST(Keystore, RefusesFiles) {
     const std::string good = sealed("p");
     const std::string zeros(600, '0');
-    struct Row { const char* name; std::string text; Errc want; };
+    struct Row {
+        const char* name;
+        std::string text;
+        Errc want;
+    };
     const Row rows[] = {
         {"empty", "", Errc::invalid},
         {"no json", "0xabc", Errc::invalid},
@@ -139,8 +151,10 @@ TEST(Keystore, RefusesFiles) {
         {"no crypto", replaced(good, "\"crypto\"", "\"crypt\""), Errc::invalid},
         {"crypto twice", replaced(good, "\"id\"", "\"crypto\":{},\"id\""), Errc::invalid},
         {"other cipher", replaced(good, "aes-128-ctr", "aes-128-cbc"), Errc::unsupported},
-        {"other kdf", replaced(good, "\"kdf\":\"scrypt\"", "\"kdf\":\"argon2\""), Errc::unsupported},
-        {"other prf", replaced(std::string(kPbkdf2Vector), "hmac-sha256", "hmac-sha1"), Errc::unsupported},
+        {"other kdf", replaced(good, "\"kdf\":\"scrypt\"", "\"kdf\":\"argon2\""),
+         Errc::unsupported},
+        {"other prf", replaced(std::string(kPbkdf2Vector), "hmac-sha256", "hmac-sha1"),
+         Errc::unsupported},
         {"dklen 16", replaced(good, "\"dklen\":32", "\"dklen\":16"), Errc::unsupported},
         {"n negative", replaced(good, "\"n\":16", "\"n\":-16"), Errc::invalid},
         {"n no power", replaced(good, "\"n\":16", "\"n\":17"), Errc::invalid},
@@ -150,13 +164,16 @@ TEST(Keystore, RefusesFiles) {
         {"n of 2^62", replaced(good, "\"n\":16", "\"n\":4611686018427387904"), Errc::too_large},
         {"r that eats memory", replaced(good, "\"r\":8", "\"r\":1073741824"), Errc::too_large},
         {"p that eats time", replaced(good, "\"p\":1", "\"p\":1073741824"), Errc::too_large},
-        {"rounds for hours", replaced(std::string(kPbkdf2Vector), "262144", "2147483647"), Errc::too_large},
+        {"rounds for hours", replaced(std::string(kPbkdf2Vector), "262144", "2147483647"),
+         Errc::too_large},
         {"no rounds", replaced(std::string(kPbkdf2Vector), "262144", "0"), Errc::invalid},
         {"iv short", replaced(good, "\"iv\":\"", "\"iv\":\"00\",\"x\":\""), Errc::invalid},
         {"iv no hex", replaced(good, "\"iv\":\"", "\"iv\":\"zz\",\"x\":\""), Errc::invalid},
         {"mac short", replaced(good, "\"mac\":\"", "\"mac\":\"00\",\"x\":\""), Errc::invalid},
-        {"ciphertext empty", replaced(good, "\"ciphertext\":\"", "\"ciphertext\":\"\",\"x\":\""), Errc::invalid},
-        {"ciphertext long", replaced(good, R"("ciphertext":")", R"("ciphertext":")" + zeros), Errc::invalid},
+        {"ciphertext empty", replaced(good, "\"ciphertext\":\"", "\"ciphertext\":\"\",\"x\":\""),
+         Errc::invalid},
+        {"ciphertext long", replaced(good, R"("ciphertext":")", R"("ciphertext":")" + zeros),
+         Errc::invalid},
         {"salt long", replaced(good, R"("salt":")", R"("salt":")" + zeros), Errc::too_large},
         {"file long", good + std::string(20'000, ' '), Errc::too_large},
     };
@@ -178,8 +195,10 @@ TEST(KeystoreEncrypt, RefusesWhatItCannotKeep) {
     EXPECT_FALSE(keystore_encrypt(Secret(Bytes(257)), "p", "", *random, {.scrypt_n = 4}));
     EXPECT_FALSE(keystore_encrypt(sample_key(), "p", "0xnothex", *random, {.scrypt_n = 4}));
     EXPECT_FALSE(keystore_encrypt(sample_key(), "p", "", *random, {.scrypt_n = 5}));
-    EXPECT_EQ(keystore_encrypt(sample_key(), "p", "", *random, {.scrypt_n = 1 << 21}).error().code, Errc::too_large);
-    EXPECT_EQ(keystore_encrypt(sample_key(), std::string(5000, 'x'), "", *random).error().code, Errc::invalid);
+    EXPECT_EQ(keystore_encrypt(sample_key(), "p", "", *random, {.scrypt_n = 1 << 21}).error().code,
+              Errc::too_large);
+    EXPECT_EQ(keystore_encrypt(sample_key(), std::string(5000, 'x'), "", *random).error().code,
+              Errc::invalid);
 }
 
 }  // namespace

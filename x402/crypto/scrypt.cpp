@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// scrypt: PBKDF2 spreads the password over p blocks of 128 r bytes, ROMix stirs each through a table of n
-// states, PBKDF2 gathers them again. OpenSSL does it where it agrees to; the rest is RFC 7914 written out.
-// Any thread.
+// scrypt: PBKDF2 spreads the password over p blocks of 128 r bytes, ROMix stirs each through a
+// table of n states, PBKDF2 gathers them again. OpenSSL does it where it agrees to; the rest is RFC
+// 7914 written out. Any thread.
 #include "x402/crypto/scrypt.hpp"
 
 #include <openssl/crypto.h>
@@ -28,20 +28,24 @@ Result<void> check_password(std::string_view password) {
 }
 
 Result<void> check_cost(const ScryptCost& cost) {
-    if (cost.n < 2 || !std::has_single_bit(cost.n)) return fail(Errc::invalid, "scrypt's n is no power of two");
+    if (cost.n < 2 || !std::has_single_bit(cost.n))
+        return fail(Errc::invalid, "scrypt's n is no power of two");
     if (cost.r == 0 || cost.p == 0) return fail(Errc::invalid, "scrypt's r and p must not be zero");
     // Each factor first, so that no product wraps.
     const bool small = cost.n <= kMaxScryptN && cost.r <= 64 && cost.p <= 64;
-    if (!small || 128 * cost.n * cost.r > kMaxScryptMemory || cost.n * cost.r * cost.p > kMaxScryptWork) {
-        return fail(Errc::too_large, "scrypt's n, r and p ask for more memory or work than we grant");
+    if (!small || 128 * cost.n * cost.r > kMaxScryptMemory ||
+        cost.n * cost.r * cost.p > kMaxScryptWork) {
+        return fail(Errc::too_large,
+                    "scrypt's n, r and p ask for more memory or work than we grant");
     }
     return {};
 }
 
-Result<void> pbkdf2(std::string_view password, ByteView salt, int rounds, std::span<std::uint8_t> out) {
-    const int done = PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), salt.data(),
-                                       static_cast<int>(salt.size()), rounds, EVP_sha256(),
-                                       static_cast<int>(out.size()), out.data());
+Result<void> pbkdf2(std::string_view password, ByteView salt, int rounds,
+                    std::span<std::uint8_t> out) {
+    const int done = PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
+                                       salt.data(), static_cast<int>(salt.size()), rounds,
+                                       EVP_sha256(), static_cast<int>(out.size()), out.data());
     ERR_clear_error();
     if (done != 1) return fail(Errc::internal, "PBKDF2 failed");
     return {};
@@ -98,7 +102,8 @@ void ro_mix(std::span<Word> state, std::span<Word> scratch, std::span<Word> tabl
     const std::size_t width = state.size();
     const std::size_t n = table.size() / width;
     for (std::size_t i = 0; i < n; ++i) {
-        std::copy(state.begin(), state.end(), table.begin() + static_cast<std::ptrdiff_t>(i * width));
+        std::copy(state.begin(), state.end(),
+                  table.begin() + static_cast<std::ptrdiff_t>(i * width));
         block_mix(state, scratch);
     }
     for (std::size_t i = 0; i < n; ++i) {
@@ -143,8 +148,8 @@ Result<Secret> scrypt(std::string_view password, ByteView salt, const ScryptCost
     X402_TRY_VOID(check_cost(cost));
     if (cost.r < 4 && cost.n >= 1ULL << (16 * cost.r)) return scrypt_own(password, salt, cost);
     Bytes key(kKeyBytes);
-    const int done = EVP_PBE_scrypt(password.data(), password.size(), salt.data(), salt.size(), cost.n, cost.r,
-                                    cost.p, kOpensslMemory, key.data(), key.size());
+    const int done = EVP_PBE_scrypt(password.data(), password.size(), salt.data(), salt.size(),
+                                    cost.n, cost.r, cost.p, kOpensslMemory, key.data(), key.size());
     ERR_clear_error();
     // Everything about the numbers was checked above: what is left is memory.
     if (done != 1) return fail(Errc::unavailable, "not enough memory for scrypt");
@@ -154,7 +159,8 @@ Result<Secret> scrypt(std::string_view password, ByteView salt, const ScryptCost
 Result<Secret> pbkdf2_sha256(std::string_view password, ByteView salt, std::int64_t rounds) {
     X402_TRY_VOID(check_password(password));
     if (rounds < 1) return fail(Errc::invalid, "PBKDF2 needs at least one round");
-    if (rounds > kMaxPbkdf2Rounds) return fail(Errc::too_large, "PBKDF2 asks for more rounds than we grant");
+    if (rounds > kMaxPbkdf2Rounds)
+        return fail(Errc::too_large, "PBKDF2 asks for more rounds than we grant");
     Bytes key(kKeyBytes);
     X402_TRY_VOID(pbkdf2(password, salt, static_cast<int>(rounds), key));
     return Secret(std::move(key));

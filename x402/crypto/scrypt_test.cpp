@@ -9,10 +9,13 @@
 namespace x402::crypto {
 namespace {
 
-std::string hex(const Secret& secret) { return to_hex(secret.reveal()); }
+std::string hex(const Secret& secret) {
+    return to_hex(secret.reveal());
+}
 
 TEST(Scrypt, Rfc7914Vectors) {
-    EXPECT_EQ(hex(*scrypt("", {}, {16, 1, 1})), "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442");
+    EXPECT_EQ(hex(*scrypt("", {}, {16, 1, 1})),
+              "77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442");
     EXPECT_EQ(hex(*scrypt("password", as_bytes("NaCl"), {1024, 8, 16})),
               "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162");
     EXPECT_EQ(hex(*scrypt_own("", {}, {16, 1, 1})),
@@ -20,7 +23,8 @@ TEST(Scrypt, Rfc7914Vectors) {
 }
 
 TEST(Scrypt, OursAgreesWithOpenSsl) {
-    const ScryptCost costs[] = {{2, 1, 1}, {16, 1, 3}, {64, 2, 1}, {128, 3, 2}, {256, 8, 1}, {4, 16, 5}};
+    const ScryptCost costs[] = {{2, 1, 1},   {16, 1, 3},  {64, 2, 1},
+                                {128, 3, 2}, {256, 8, 1}, {4, 16, 5}};
     for (const ScryptCost& cost : costs) {
         SCOPED_TRACE(cost.n);
         const auto ours = scrypt_own("pass word", as_bytes("salt"), cost);
@@ -30,15 +34,25 @@ TEST(Scrypt, OursAgreesWithOpenSsl) {
 }
 
 TEST(Scrypt, RefusesCosts) {
-    struct Row { const char* name; ScryptCost cost; Errc want; };
+    struct Row {
+        const char* name;
+        ScryptCost cost;
+        Errc want;
+    };
     static constexpr std::uint64_t kHuge = 1ULL << 63;
     static constexpr Row rows[] = {
-        {"n zero", {0, 8, 1}, Errc::invalid},       {"n one", {1, 8, 1}, Errc::invalid},
-        {"n no power", {1000, 8, 1}, Errc::invalid}, {"r zero", {16, 0, 1}, Errc::invalid},
-        {"p zero", {16, 8, 0}, Errc::invalid},      {"n 2^21", {1 << 21, 1, 1}, Errc::too_large},
-        {"n huge", {kHuge, 8, 1}, Errc::too_large}, {"r huge", {16, kHuge, 1}, Errc::too_large},
-        {"p huge", {16, 8, kHuge}, Errc::too_large}, {"memory", {1 << 20, 9, 1}, Errc::too_large},
-        {"work", {1 << 20, 8, 3}, Errc::too_large}, {"wraps", {kHuge, kHuge, kHuge}, Errc::too_large},
+        {"n zero", {0, 8, 1}, Errc::invalid},
+        {"n one", {1, 8, 1}, Errc::invalid},
+        {"n no power", {1000, 8, 1}, Errc::invalid},
+        {"r zero", {16, 0, 1}, Errc::invalid},
+        {"p zero", {16, 8, 0}, Errc::invalid},
+        {"n 2^21", {1 << 21, 1, 1}, Errc::too_large},
+        {"n huge", {kHuge, 8, 1}, Errc::too_large},
+        {"r huge", {16, kHuge, 1}, Errc::too_large},
+        {"p huge", {16, 8, kHuge}, Errc::too_large},
+        {"memory", {1 << 20, 9, 1}, Errc::too_large},
+        {"work", {1 << 20, 8, 3}, Errc::too_large},
+        {"wraps", {kHuge, kHuge, kHuge}, Errc::too_large},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);

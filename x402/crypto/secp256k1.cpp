@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// ECDSA over secp256k1. One context serves the process: made at first use, blinded once with fresh randomness
-// against side channels, and only read afterwards, which libsecp256k1 allows from any thread.
+// ECDSA over secp256k1. One context serves the process: made at first use, blinded once with fresh
+// randomness against side channels, and only read afterwards, which libsecp256k1 allows from any
+// thread.
 #include "x402/crypto/secp256k1.hpp"
 
 #include <openssl/crypto.h>
@@ -39,8 +40,8 @@ Result<const std::uint8_t*> checked_key(const Secret& key) {
 PublicKey64 serialize(const secp256k1_pubkey& point) {
     std::array<std::uint8_t, 65> text{};
     std::size_t size = text.size();
-    const int done =
-        secp256k1_ec_pubkey_serialize(context(), text.data(), &size, &point, SECP256K1_EC_UNCOMPRESSED);
+    const int done = secp256k1_ec_pubkey_serialize(context(), text.data(), &size, &point,
+                                                   SECP256K1_EC_UNCOMPRESSED);
     X402_CHECK(done == 1 && size == text.size());
     return PublicKey64::from(ByteView(text).subspan(1));
 }

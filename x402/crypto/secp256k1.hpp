@@ -16,7 +16,8 @@ struct RecoverableSignature {
     int recovery_id = 0;
 };
 
-// Errc::invalid when the key is not 32 bytes or out of range. Signatures are deterministic (RFC 6979), low-s.
+// Errc::invalid when the key is not 32 bytes or out of range. Signatures are deterministic (RFC
+// 6979), low-s.
 Result<RecoverableSignature> ecdsa_sign(const Hash32& digest, const Secret& key);
 Result<PublicKey64> ecdsa_public_key(const Secret& key);
 // Refuses high-s (a second text for one signature) and anything that recovers no point.

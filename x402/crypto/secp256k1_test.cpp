@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signing and recovering: the example of EIP-155, high s and other second texts refused (attack 17), and keys
-// that are none.
+// Signing and recovering: the example of EIP-155, high s and other second texts refused (attack
+// 17), and keys that are none.
 #include "x402/crypto/secp256k1.hpp"
 
 #include <gtest/gtest.h>
@@ -19,11 +19,17 @@ const U256& order() {
     return value;
 }
 
-Secret key_of(std::string_view hex) { return Secret(*from_hex(hex)); }
+Secret key_of(std::string_view hex) {
+    return Secret(*from_hex(hex));
+}
 
-Secret key_of(const U256& value) { return Secret(to_bytes(value.to_be().view())); }
+Secret key_of(const U256& value) {
+    return Secret(to_bytes(value.to_be().view()));
+}
 
-std::string address_of(const PublicKey64& key) { return to_hex(keccak256(key.view()).view().subspan(12)); }
+std::string address_of(const PublicKey64& key) {
+    return to_hex(keccak256(key.view()).view().subspan(12));
+}
 
 TEST(Ecdsa, TheExampleOfEip155) {
     const Secret key(Bytes(32, 0x46));
@@ -40,7 +46,8 @@ TEST(Ecdsa, TheExampleOfEip155) {
 }
 
 TEST(EcdsaPublicKey, KnownKeys) {
-    EXPECT_EQ(address_of(*ecdsa_public_key(key_of(U256{1}))), "7e5f4552091a69125d5dfcb7b8c2659029395bdf");
+    EXPECT_EQ(address_of(*ecdsa_public_key(key_of(U256{1}))),
+              "7e5f4552091a69125d5dfcb7b8c2659029395bdf");
     EXPECT_EQ(address_of(*ecdsa_public_key(
                   key_of("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"))),
               "f39fd6e51aad88f6f4ce6ab8827279cfffb92266");
@@ -48,7 +55,10 @@ TEST(EcdsaPublicKey, KnownKeys) {
 
 TEST(EcdsaSign, RefusesWhatIsNoKey) {
     const Hash32 digest = keccak256(as_bytes("x"));
-    struct Row { const char* name; Bytes key; };
+    struct Row {
+        const char* name;
+        Bytes key;
+    };
     const Row rows[] = {
         {"empty", {}},
         {"31 bytes", Bytes(31, 1)},
@@ -116,11 +126,17 @@ TEST(EcdsaRecover, RefusesWhatIsNoSignature) {
                   out.compact.data.begin() + static_cast<std::ptrdiff_t>(32 * half));
         return out;
     };
-    struct Row { const char* name; RecoverableSignature signature; };
+    struct Row {
+        const char* name;
+        RecoverableSignature signature;
+    };
     std::vector<Row> rows = {
-        {"r zero", with(0, 0)},          {"s zero", with(1, 0)},
-        {"r the order", with(0, order())}, {"s the order", with(1, order())},
-        {"r largest", with(0, U256::max())}, {"s largest", with(1, U256::max())},
+        {"r zero", with(0, 0)},
+        {"s zero", with(1, 0)},
+        {"r the order", with(0, order())},
+        {"s the order", with(1, order())},
+        {"r largest", with(0, U256::max())},
+        {"s largest", with(1, U256::max())},
         {"all zero", {}},
         {"r is no point's x", with(0, 5)},
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Secrets in memory and where they are read from. Every buffer that held one is cleansed over its whole
-// capacity, and no error repeats any of it. Any thread, except that load_secret reads the environment.
+// Secrets in memory and where they are read from. Every buffer that held one is cleansed over its
+// whole capacity, and no error repeats any of it. Any thread, except that load_secret reads the
+// environment.
 #include "x402/crypto/secret.hpp"
 
 #include <fcntl.h>
@@ -29,7 +30,8 @@ std::unexpected<Error> file_trouble(const std::string& path, std::string what, s
 
 class Descriptor {
 public:
-    explicit Descriptor(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+    explicit Descriptor(const std::string& path)
+        : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
     ~Descriptor() {
@@ -56,10 +58,12 @@ ssize_t read_all(int fd, std::span<std::uint8_t> out) {
 
 Result<Secret> load_file(const std::string& name, const std::string& base_dir) {
     const std::filesystem::path given(name);
-    const std::string path = given.is_absolute() ? name : (std::filesystem::path(base_dir) / given).string();
+    const std::string path =
+        given.is_absolute() ? name : (std::filesystem::path(base_dir) / given).string();
     const Descriptor file(path);
     if (file.get() < 0) {
-        return file_trouble(path, "the secret's file cannot be opened", "create it, readable by this user only");
+        return file_trouble(path, "the secret's file cannot be opened",
+                            "create it, readable by this user only");
     }
     // One buffer of the final size: a growing one would leave copies behind.
     Bytes content(kMaxSecretFile + 1);
@@ -68,12 +72,14 @@ Result<Secret> load_file(const std::string& name, const std::string& base_dir) {
     const bool too_large = content.size() > kMaxSecretFile;
     strip_newline(content);
     Secret secret(std::move(content));
-    if (count < 0) return file_trouble(path, "the secret's file cannot be read", "name a plain file");
+    if (count < 0)
+        return file_trouble(path, "the secret's file cannot be read", "name a plain file");
     if (too_large) {
         return fail_field(Errc::too_large, "file:" + path, "the secret's file has more than 64 KiB",
                           "name the file that holds only the secret");
     }
-    if (secret.empty()) return file_trouble(path, "the secret's file is empty", "write the secret into it");
+    if (secret.empty())
+        return file_trouble(path, "the secret's file is empty", "write the secret into it");
     return secret;
 }
 
@@ -89,9 +95,13 @@ Result<Secret> load_env(const std::string& name) {
 
 }  // namespace
 
-Secret Secret::from_text(std::string_view text) { return Secret(to_bytes(as_bytes(text))); }
+Secret Secret::from_text(std::string_view text) {
+    return Secret(to_bytes(as_bytes(text)));
+}
 
-Secret::Secret(Secret&& other) noexcept : bytes_(std::move(other.bytes_)) { other.bytes_.clear(); }
+Secret::Secret(Secret&& other) noexcept : bytes_(std::move(other.bytes_)) {
+    other.bytes_.clear();
+}
 
 Secret& Secret::operator=(Secret&& other) noexcept {
     if (this == &other) return *this;
@@ -101,9 +111,13 @@ Secret& Secret::operator=(Secret&& other) noexcept {
     return *this;
 }
 
-Secret::~Secret() { wipe(); }
+Secret::~Secret() {
+    wipe();
+}
 
-Secret Secret::clone() const { return Secret(bytes_); }
+Secret Secret::clone() const {
+    return Secret(bytes_);
+}
 
 void Secret::wipe() noexcept {
     // What was cut off the end is still there: grow over it first, which never reallocates.
@@ -115,12 +129,16 @@ void Secret::wipe() noexcept {
 Result<Secret> load_secret(std::string_view reference, const std::string& base_dir) {
     const std::size_t colon = reference.find(':');
     const std::string_view kind = reference.substr(0, colon);
-    const std::string name(colon == std::string_view::npos ? std::string_view{} : reference.substr(colon + 1));
+    const std::string name(colon == std::string_view::npos ? std::string_view{}
+                                                           : reference.substr(colon + 1));
     if (kind == "env" && !name.empty()) return load_env(name);
     if (kind == "file" && !name.empty()) return load_file(name, base_dir);
     // The text is not repeated: it may be the secret itself, pasted in the wrong place.
-    return fail(Error{Errc::invalid, "a secret is given by reference, not written out", {},
-                      "write env:NAME or file:PATH", false});
+    return fail(Error{Errc::invalid,
+                      "a secret is given by reference, not written out",
+                      {},
+                      "write env:NAME or file:PATH",
+                      false});
 }
 
 }  // namespace x402::crypto

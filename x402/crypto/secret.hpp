@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes that must not be copied, printed or left behind: keys, tokens, passwords. Zeroed when they die. There is
-// no conversion to text; whoever needs the bytes says `reveal()`, which is easy to search for. Any thread.
+// Bytes that must not be copied, printed or left behind: keys, tokens, passwords. Zeroed when they
+// die. There is no conversion to text; whoever needs the bytes says `reveal()`, which is easy to
+// search for. Any thread.
 #pragma once
 
 #include "x402/base/bytes.hpp"
@@ -29,8 +30,9 @@ private:
     Bytes bytes_;
 };
 
-// Reads "env:NAME" or "file:PATH" (relative to `base_dir`; one trailing newline is removed). Anything else, a
-// missing variable, an empty value or a file over 64 KiB is an error whose `next` says the remedy.
+// Reads "env:NAME" or "file:PATH" (relative to `base_dir`; one trailing newline is removed).
+// Anything else, a missing variable, an empty value or a file over 64 KiB is an error whose `next`
+// says the remedy.
 Result<Secret> load_secret(std::string_view reference, const std::string& base_dir);
 
 }  // namespace x402::crypto

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Secrets: moved, never copied, wiped; and the two ways to name one, with remedies that repeat nothing of it.
+// Secrets: moved, never copied, wiped; and the two ways to name one, with remedies that repeat
+// nothing of it.
 #include "x402/crypto/secret.hpp"
 
 #include <gtest/gtest.h>
@@ -12,7 +13,8 @@
 
 namespace {
 
-// What the test program's own operator delete finds in one watched piece of memory when it is freed.
+// What the test program's own operator delete finds in one watched piece of memory when it is
+// freed.
 const void* watched = nullptr;
 std::size_t watched_size = 0;
 bool watched_freed = false;
@@ -22,7 +24,8 @@ void release(void* memory) noexcept {
     if (memory != nullptr && memory == watched) {
         const auto* bytes = static_cast<const unsigned char*>(memory);
         watched_freed = true;
-        watched_zero = std::all_of(bytes, bytes + watched_size, [](unsigned char b) { return b == 0; });
+        watched_zero =
+            std::all_of(bytes, bytes + watched_size, [](unsigned char b) { return b == 0; });
         watched = nullptr;
     }
     std::free(memory);
@@ -34,8 +37,12 @@ void* operator new(std::size_t size) {
     if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
     throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { release(memory); }
-void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory) noexcept {
+    release(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+    release(memory);
+}
 
 namespace x402::crypto {
 namespace {
@@ -61,8 +68,10 @@ public:
 };
 
 static_assert(!std::is_copy_constructible_v<Secret> && !std::is_copy_assignable_v<Secret>);
-static_assert(!std::is_convertible_v<Secret, std::string> && !std::is_convertible_v<Secret, ByteView>);
-static_assert(std::is_nothrow_move_constructible_v<Secret> && std::is_nothrow_move_assignable_v<Secret>);
+static_assert(!std::is_convertible_v<Secret, std::string> &&
+              !std::is_convertible_v<Secret, ByteView>);
+static_assert(std::is_nothrow_move_constructible_v<Secret> &&
+              std::is_nothrow_move_assignable_v<Secret>);
 
 // A folder of its own that goes away with the test.
 class SecretFiles : public testing::Test {
@@ -112,7 +121,9 @@ TEST(Secret, IsZeroedBeforeItsMemoryIsFreed) {
     Bytes longer = to_bytes(as_bytes(text));
     Watch tail(longer);
     longer.resize(3);
-    { const Secret cut(std::move(longer)); }
+    {
+        const Secret cut(std::move(longer));
+    }
     EXPECT_EQ(tail.seen(), Watch::zeroed);
 
     // The watch itself can tell: plain bytes stay behind.
@@ -123,7 +134,11 @@ TEST(Secret, IsZeroedBeforeItsMemoryIsFreed) {
 }
 
 TEST_F(SecretFiles, FromFiles) {
-    struct Row { const char* name; std::string content; std::optional<std::string> want; };
+    struct Row {
+        const char* name;
+        std::string content;
+        std::optional<std::string> want;
+    };
     const Row rows[] = {
         {"plain", "abc", "abc"},
         {"newline", "abc\n", "abc"},
@@ -168,7 +183,8 @@ TEST(LoadSecret, FromTheEnvironment) {
 
 TEST(LoadSecret, ASecretWrittenOutIsRefusedAndNotRepeated) {
     const std::string key = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
-    for (const std::string& text : {key, "key:" + key, std::string("env:"), std::string("file:"), std::string()}) {
+    for (const std::string& text :
+         {key, "key:" + key, std::string("env:"), std::string("file:"), std::string()}) {
         const auto got = load_secret(text, ".");
         ASSERT_FALSE(got) << text;
         EXPECT_EQ(got.error().code, Errc::invalid);

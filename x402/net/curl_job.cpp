@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// libcurl repeats a request by itself when a kept-alive connection turns out dead. A body is therefore given
-// through a read callback that cannot be rewound, and an unrepeatable request without a body gets a connection of
-// its own: nothing that may have an effect leaves twice.
+// libcurl repeats a request by itself when a kept-alive connection turns out dead. A body is
+// therefore given through a read callback that cannot be rewound, and an unrepeatable request
+// without a body gets a connection of its own: nothing that may have an effect leaves twice.
 #include "x402/net/curl_job.hpp"
 
 #include <arpa/inet.h>
@@ -70,13 +70,14 @@ std::string numeric_text(const sockaddr& address) {
     char text[INET6_ADDRSTRLEN] = {};
     const void* raw = nullptr;
     if (address.sa_family == AF_INET) raw = &reinterpret_cast<const sockaddr_in&>(address).sin_addr;
-    if (address.sa_family == AF_INET6) raw = &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+    if (address.sa_family == AF_INET6)
+        raw = &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
     if (!raw || !inet_ntop(address.sa_family, raw, text, sizeof text)) return {};
     return text;
 }
 
-// Looks at the address itself, after resolving: a name that changes its mind between a check and the connection
-// changes nothing.
+// Looks at the address itself, after resolving: a name that changes its mind between a check and
+// the connection changes nothing.
 curl_socket_t open_guarded(void* user, curlsocktype, curl_sockaddr* address) {
     auto& job = *static_cast<Job*>(user);
     if (!is_public_address(numeric_text(address->addr))) {
@@ -87,7 +88,8 @@ curl_socket_t open_guarded(void* user, curlsocktype, curl_sockaddr* address) {
 }
 
 bool is_repeatable(std::string_view method) noexcept {
-    return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" || method == "DELETE";
+    return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" ||
+           method == "DELETE";
 }
 
 template <class Value>
@@ -143,12 +145,13 @@ void set_guard(Job& job) {
     set(job.easy, CURLOPT_FORBID_REUSE, 1L);
 }
 
-// "Nothing was sent" is said only when no byte of any request of this job left: libcurl counts over its own
-// repetitions too.
+// "Nothing was sent" is said only when no byte of any request of this job left: libcurl counts over
+// its own repetitions too.
 Error read_failure(const Job& job, CURLcode code) {
     long sent = 0;
     curl_easy_getinfo(job.easy, CURLINFO_REQUEST_SIZE, &sent);
-    std::string detail = job.error[0] != '\0' ? std::string{job.error} : std::string{curl_easy_strerror(code)};
+    std::string detail =
+        job.error[0] != '\0' ? std::string{job.error} : std::string{curl_easy_strerror(code)};
     const auto made = [&detail](Errc errc) {
         return Error{errc, std::move(detail), {}, {}, is_retryable(errc)};
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One outbound request as libcurl sees it: its options, its callbacks and what its end means. No event loop here;
-// used by the client's thread only.
+// One outbound request as libcurl sees it: its options, its callbacks and what its end means. No
+// event loop here; used by the client's thread only.
 #pragma once
 
 #include <curl/curl.h>

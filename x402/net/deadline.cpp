@@ -52,8 +52,12 @@ void Deadline::set(Duration from_now) {
     if (!state_->armed || state_->timer.expiry() > state_->due) state_->arm();
 }
 
-void Deadline::clear() noexcept { state_->due = SteadyTime::max(); }
+void Deadline::clear() noexcept {
+    state_->due = SteadyTime::max();
+}
 
-bool Deadline::passed() const noexcept { return state_->passed; }
+bool Deadline::passed() const noexcept {
+    return state_->passed;
+}
 
 }  // namespace x402::net

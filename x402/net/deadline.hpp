@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A deadline that is set anew for every read and write of a connection, at the price of a store: the timer behind
-// it runs on and looks, when it fires, whether the time has really come. One core.
+// A deadline that is set anew for every read and write of a connection, at the price of a store:
+// the timer behind it runs on and looks, when it fires, whether the time has really come. One core.
 #pragma once
 
 #include <functional>

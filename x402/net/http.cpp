@@ -3,12 +3,14 @@
 #include "x402/net/http.hpp"
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 
 namespace x402::net {
 namespace {
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+constexpr char lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 std::string_view trim(std::string_view text) noexcept {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -16,16 +18,26 @@ std::string_view trim(std::string_view text) noexcept {
     return text;
 }
 
-constexpr std::array<std::string_view, 6> kHopByHop = {"Connection", "Keep-Alive", "TE",
-                                                       "Trailer", "Transfer-Encoding", "Upgrade"};
-
+// Told apart by length first: this runs for every header of every message that is passed on.
 bool is_hop_by_hop(std::string_view name) noexcept {
     constexpr std::string_view kProxy = "proxy-";
-    if (name.size() >= kProxy.size() && equal_ignoring_case(name.substr(0, kProxy.size()), kProxy)) {
+    if (name.size() >= kProxy.size() && lower(name.front()) == 'p' &&
+        equal_ignoring_case(name.substr(0, kProxy.size()), kProxy)) {
         return true;
     }
-    return std::any_of(kHopByHop.begin(), kHopByHop.end(),
-                       [name](std::string_view hop) { return equal_ignoring_case(hop, name); });
+    switch (name.size()) {
+        case 2:
+            return equal_ignoring_case(name, "TE");
+        case 7:
+            return equal_ignoring_case(name, "Trailer") || equal_ignoring_case(name, "Upgrade");
+        case 10:
+            return equal_ignoring_case(name, "Connection") ||
+                   equal_ignoring_case(name, "Keep-Alive");
+        case 17:
+            return equal_ignoring_case(name, "Transfer-Encoding");
+        default:
+            return false;
+    }
 }
 
 }  // namespace
@@ -56,8 +68,9 @@ std::string_view Headers::get(std::string_view name) const noexcept {
 }
 
 std::size_t Headers::count(std::string_view name) const noexcept {
-    return static_cast<std::size_t>(std::count_if(
-        list_.begin(), list_.end(), [name](const Header& h) { return equal_ignoring_case(h.name, name); }));
+    return static_cast<std::size_t>(
+        std::count_if(list_.begin(), list_.end(),
+                      [name](const Header& h) { return equal_ignoring_case(h.name, name); }));
 }
 
 bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept {
@@ -90,58 +103,64 @@ void remove_hop_by_hop(Headers& headers) {
 }
 
 std::string_view status_text(int status) noexcept {
-    switch (status) {
-        case 100: return "Continue";
-        case 101: return "Switching Protocols";
-        case 103: return "Early Hints";
-        case 200: return "OK";
-        case 201: return "Created";
-        case 202: return "Accepted";
-        case 203: return "Non-Authoritative Information";
-        case 204: return "No Content";
-        case 205: return "Reset Content";
-        case 206: return "Partial Content";
-        case 300: return "Multiple Choices";
-        case 301: return "Moved Permanently";
-        case 302: return "Found";
-        case 303: return "See Other";
-        case 304: return "Not Modified";
-        case 307: return "Temporary Redirect";
-        case 308: return "Permanent Redirect";
-        case 400: return "Bad Request";
-        case 401: return "Unauthorized";
-        case 402: return "Payment Required";
-        case 403: return "Forbidden";
-        case 404: return "Not Found";
-        case 405: return "Method Not Allowed";
-        case 406: return "Not Acceptable";
-        case 408: return "Request Timeout";
-        case 409: return "Conflict";
-        case 410: return "Gone";
-        case 411: return "Length Required";
-        case 412: return "Precondition Failed";
-        case 413: return "Content Too Large";
-        case 414: return "URI Too Long";
-        case 415: return "Unsupported Media Type";
-        case 416: return "Range Not Satisfiable";
-        case 417: return "Expectation Failed";
-        case 421: return "Misdirected Request";
-        case 422: return "Unprocessable Content";
-        case 425: return "Too Early";
-        case 426: return "Upgrade Required";
-        case 428: return "Precondition Required";
-        case 429: return "Too Many Requests";
-        case 431: return "Request Header Fields Too Large";
-        case 451: return "Unavailable For Legal Reasons";
-        case 500: return "Internal Server Error";
-        case 501: return "Not Implemented";
-        case 502: return "Bad Gateway";
-        case 503: return "Service Unavailable";
-        case 504: return "Gateway Timeout";
-        case 505: return "HTTP Version Not Supported";
-        case 507: return "Insufficient Storage";
-        default: return "";
-    }
+    struct Row {
+        int status;
+        std::string_view text;
+    };
+    static constexpr Row kRows[] = {
+        {100, "Continue"},
+        {101, "Switching Protocols"},
+        {103, "Early Hints"},
+        {200, "OK"},
+        {201, "Created"},
+        {202, "Accepted"},
+        {203, "Non-Authoritative Information"},
+        {204, "No Content"},
+        {205, "Reset Content"},
+        {206, "Partial Content"},
+        {300, "Multiple Choices"},
+        {301, "Moved Permanently"},
+        {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
+        {307, "Temporary Redirect"},
+        {308, "Permanent Redirect"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {402, "Payment Required"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {411, "Length Required"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {417, "Expectation Failed"},
+        {421, "Misdirected Request"},
+        {422, "Unprocessable Content"},
+        {425, "Too Early"},
+        {426, "Upgrade Required"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {451, "Unavailable For Legal Reasons"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+        {507, "Insufficient Storage"},
+    };
+    const auto* found = std::find_if(std::begin(kRows), std::end(kRows),
+                                     [status](const Row& row) { return row.status == status; });
+    return found == std::end(kRows) ? std::string_view{} : found->text;
 }
 
 }  // namespace x402::net

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading heads. Beast alone is lenient where two readers could differ (leading empty lines, obs-fold, repeated
-// Content-Length, any target byte above 0x20), so every byte is looked at here before Beast sees the head.
+// Reading heads. Beast alone is lenient where two readers could differ (leading empty lines,
+// obs-fold, repeated Content-Length, any target byte above 0x20), so every byte is looked at here
+// before Beast sees the head.
 #include "x402/net/http1.hpp"
 
 #include <algorithm>
@@ -24,10 +25,34 @@ constexpr std::array<bool, 256> make_token_table() {
     for (unsigned c = '0'; c <= '9'; ++c) table[c] = true;
     for (unsigned c = 'a'; c <= 'z'; ++c) table[c] = true;
     for (unsigned c = 'A'; c <= 'Z'; ++c) table[c] = true;
-    for (const char c : std::string_view{"!#$%&'*+-.^_`|~"}) table[static_cast<unsigned char>(c)] = true;
+    for (const char c : std::string_view{"!#$%&'*+-.^_`|~"})
+        table[static_cast<unsigned char>(c)] = true;
     return table;
 }
 constexpr std::array<bool, 256> kToken = make_token_table();
+
+constexpr std::array<bool, 256> make_host_table() {
+    std::array<bool, 256> table{};
+    for (unsigned c = '0'; c <= '9'; ++c) table[c] = true;
+    for (unsigned c = 'a'; c <= 'z'; ++c) table[c] = true;
+    for (unsigned c = 'A'; c <= 'Z'; ++c) table[c] = true;
+    for (const char c : std::string_view{".-_:[]%~"}) table[static_cast<unsigned char>(c)] = true;
+    return table;
+}
+constexpr std::array<bool, 256> kHost = make_host_table();
+
+// Visible ASCII. A fragment never travels, and some readers turn a backslash into a slash.
+constexpr std::array<bool, 256> make_target_table() {
+    std::array<bool, 256> table{};
+    for (unsigned c = 0x21; c < 0x7f; ++c) table[c] = c != '#' && c != '\\';
+    return table;
+}
+constexpr std::array<bool, 256> kTarget = make_target_table();
+
+bool all_in(const std::array<bool, 256>& table, std::string_view text) noexcept {
+    return std::all_of(text.begin(), text.end(),
+                       [&table](char c) { return table[static_cast<unsigned char>(c)]; });
+}
 
 // HTAB, SP, VCHAR and obs-text (RFC 9110 5.5).
 constexpr bool is_value_char(char c) noexcept {
@@ -35,8 +60,35 @@ constexpr bool is_value_char(char c) noexcept {
     return u == '\t' || (u >= 0x20 && u != 0x7f);
 }
 
-// A fragment never travels, and some readers turn a backslash into a slash.
-constexpr bool is_target_char(char c) noexcept { return c > 0x20 && c < 0x7f && c != '#' && c != '\\'; }
+constexpr std::uint64_t kEveryByte = 0x0101010101010101ULL;
+
+// True where one of the eight bytes is below 0x20 or is 0x7f. A byte is below n when taking n from
+// it borrows from its top bit; a byte that equals 0x7f becomes zero by XOR, which is below one.
+constexpr bool may_have_control(std::uint64_t eight) noexcept {
+    constexpr std::uint64_t kTop = kEveryByte * 0x80;
+    const std::uint64_t low = (eight - kEveryByte * 0x20) & ~eight;
+    const std::uint64_t turned = eight ^ (kEveryByte * 0x7f);
+    const std::uint64_t del = (turned - kEveryByte) & ~turned;
+    return ((low | del) & kTop) != 0;
+}
+
+// Where the first character stands that no value has; npos when there is none. Values are long
+// (payments, cookies) and nearly always clean, so eight bytes are looked at together.
+std::size_t find_bad_value_char(std::string_view text) noexcept {
+    std::size_t at = 0;
+    for (; at + sizeof(std::uint64_t) <= text.size(); at += sizeof(std::uint64_t)) {
+        std::uint64_t eight = 0;
+        std::memcpy(&eight, text.data() + at, sizeof eight);
+        if (!may_have_control(eight)) continue;
+        for (std::size_t i = at; i < at + sizeof eight; ++i) {
+            if (!is_value_char(text[i])) return i;
+        }
+    }
+    for (; at < text.size(); ++at) {
+        if (!is_value_char(text[at])) return at;
+    }
+    return std::string_view::npos;
+}
 
 std::string_view trim(std::string_view text) noexcept {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -58,10 +110,7 @@ struct Gathered {
 };
 
 bool is_host_text(std::string_view host) noexcept {
-    return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-               std::string_view{".-_:[]%~"}.find(c) != std::string_view::npos;
-    });
+    return !host.empty() && all_in(kHost, host);
 }
 
 // At most 18 digits: no overflow, and more than anybody sends.
@@ -71,29 +120,55 @@ bool read_length(std::string_view text, std::uint64_t& into) noexcept {
     return error == std::errc{} && end == text.data() + text.size();
 }
 
+Read<void> gather_length(std::string_view value, Gathered& all) noexcept {
+    if (++all.lengths > 1) return std::unexpected(Fault::duplicate_length);
+    if (!read_length(value, all.length)) return std::unexpected(Fault::bad_length);
+    return {};
+}
+
+Read<void> gather_encoding(std::string_view value, Gathered& all) noexcept {
+    if (++all.encodings > 1 || !equal_ignoring_case(value, "chunked")) {
+        return std::unexpected(Fault::bad_transfer_encoding);
+    }
+    return {};
+}
+
+Read<void> gather_host(std::string_view value, Gathered& all) noexcept {
+    if (++all.hosts > 1) return std::unexpected(Fault::duplicate_host);
+    if (!is_host_text(value)) return std::unexpected(Fault::bad_host);
+    return {};
+}
+
+Read<void> gather_expectation(std::string_view value, Gathered& all) noexcept {
+    if (!equal_ignoring_case(value, "100-continue")) return std::unexpected(Fault::bad_expectation);
+    all.expects_continue = true;
+    return {};
+}
+
+// Told apart by length first: this runs for every header of every message.
 Read<void> gather_framing(std::string_view name, std::string_view value, Gathered& all) noexcept {
-    if (equal_ignoring_case(name, "Content-Length")) {
-        if (++all.lengths > 1) return std::unexpected(Fault::duplicate_length);
-        if (!read_length(value, all.length)) return std::unexpected(Fault::bad_length);
-    } else if (equal_ignoring_case(name, "Transfer-Encoding")) {
-        if (++all.encodings > 1 || !equal_ignoring_case(value, "chunked")) {
-            return std::unexpected(Fault::bad_transfer_encoding);
-        }
-    } else if (equal_ignoring_case(name, "Connection")) {
-        all.close = all.close || has_token(value, "close");
-        all.keep_alive = all.keep_alive || has_token(value, "keep-alive");
+    switch (name.size()) {
+        case 10:
+            if (!equal_ignoring_case(name, "Connection")) break;
+            all.close = all.close || has_token(value, "close");
+            all.keep_alive = all.keep_alive || has_token(value, "keep-alive");
+            break;
+        case 14:
+            if (equal_ignoring_case(name, "Content-Length")) return gather_length(value, all);
+            break;
+        case 17:
+            if (equal_ignoring_case(name, "Transfer-Encoding")) return gather_encoding(value, all);
+            break;
+        default:
+            break;
     }
     return {};
 }
 
 Read<void> gather_request(std::string_view name, std::string_view value, Gathered& all) noexcept {
-    if (equal_ignoring_case(name, "Host")) {
-        if (++all.hosts > 1) return std::unexpected(Fault::duplicate_host);
-        if (!is_host_text(value)) return std::unexpected(Fault::bad_host);
-    } else if (equal_ignoring_case(name, "Expect")) {
-        if (!equal_ignoring_case(value, "100-continue")) return std::unexpected(Fault::bad_expectation);
-        all.expects_continue = true;
-    }
+    if (name.size() == 4 && equal_ignoring_case(name, "Host")) return gather_host(value, all);
+    if (name.size() == 6 && equal_ignoring_case(name, "Expect"))
+        return gather_expectation(value, all);
     return gather_framing(name, value, all);
 }
 
@@ -109,9 +184,8 @@ Read<void> scan_header_line(std::string_view line, Gather gather, Gathered& all)
         return std::unexpected(spaced ? Fault::space_before_colon : Fault::bad_header_name);
     }
     const std::string_view raw = line.substr(end + 1);
-    for (const char c : raw) {
-        if (is_value_char(c)) continue;
-        return std::unexpected(c == '\r' ? Fault::bare_newline : Fault::bad_header_value);
+    if (const std::size_t bad = find_bad_value_char(raw); bad != std::string_view::npos) {
+        return std::unexpected(raw[bad] == '\r' ? Fault::bare_newline : Fault::bad_header_value);
     }
     return gather(line.substr(0, end), trim(raw), all);
 }
@@ -157,7 +231,8 @@ Read<void> scan_request_line(std::string_view line, Gathered& all) {
     if (line.find('\r') != std::string_view::npos) return std::unexpected(Fault::bare_newline);
     const std::size_t first = line.find(' ');
     const std::size_t last = line.rfind(' ');
-    if (first == std::string_view::npos || first == last) return std::unexpected(Fault::bad_request_line);
+    if (first == std::string_view::npos || first == last)
+        return std::unexpected(Fault::bad_request_line);
     const std::string_view method = line.substr(0, first);
     const std::string_view target = line.substr(first + 1, last - first - 1);
     if (method.size() > kMethodBytes || !is_token(method) || target.empty()) {
@@ -174,7 +249,8 @@ template <bool kIsRequest>
 class BeastReader final : public beast::http::basic_parser<kIsRequest> {
 public:
     BeastReader(RequestHead* request, ResponseHead* response)
-        : request_(request), headers_(request ? request->headers.list() : response->headers.list()) {
+        : request_(request),
+          headers_(request ? request->headers.list() : response->headers.list()) {
         if (response) status_ = &response->status;
         this->header_limit(static_cast<std::uint32_t>(limits::kHeaderBytes));
         this->body_limit(boost::none);
@@ -234,8 +310,10 @@ ResponseTraits response_traits(int status, bool answers_head, const Gathered& al
 }
 
 bool is_status_line(std::string_view line) noexcept {
-    if (line.size() < 13 || line[8] != ' ' || line[12] != ' ' || line[9] < '1' || line[9] > '5') return false;
-    return std::all_of(line.begin() + 9, line.begin() + 12, [](char c) { return c >= '0' && c <= '9'; }) &&
+    if (line.size() < 13 || line[8] != ' ' || line[12] != ' ' || line[9] < '1' || line[9] > '5')
+        return false;
+    return std::all_of(line.begin() + 9, line.begin() + 12,
+                       [](char c) { return c >= '0' && c <= '9'; }) &&
            is_field_value(line.substr(13));
 }
 
@@ -269,16 +347,15 @@ std::string_view sentence_of(Fault fault) noexcept {
 }
 
 bool is_token(std::string_view text) noexcept {
-    return !text.empty() && std::all_of(text.begin(), text.end(),
-                                        [](char c) { return kToken[static_cast<unsigned char>(c)]; });
+    return !text.empty() && all_in(kToken, text);
 }
 
 bool is_field_value(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), is_value_char);
+    return find_bad_value_char(text) == std::string_view::npos;
 }
 
 bool is_target(std::string_view text) noexcept {
-    return !text.empty() && text.front() == '/' && std::all_of(text.begin(), text.end(), is_target_char);
+    return !text.empty() && text.front() == '/' && all_in(kTarget, text);
 }
 
 Read<std::size_t> HeadFinder::find(std::string_view bytes) noexcept {
@@ -291,8 +368,11 @@ Read<std::size_t> HeadFinder::find(std::string_view bytes) noexcept {
         const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
         if (at == line_ || bytes[at - 1] != '\r') return std::unexpected(Fault::bare_newline);
         if (at - line_ == 1) {
-            // RFC 9112 2.2 would skip an empty line before a request; a reader that does not sees something else.
-            if (line_ == 0) return std::unexpected(of_request_ ? Fault::bad_request_line : Fault::bad_status_line);
+            // RFC 9112 2.2 would skip an empty line before a request; a reader that does not sees
+            // something else.
+            if (line_ == 0)
+                return std::unexpected(of_request_ ? Fault::bad_request_line
+                                                   : Fault::bad_status_line);
             if (at + 1 > limits::kHeaderBytes) break;
             return at + 1;
         }
@@ -322,7 +402,8 @@ Read<RequestTraits> read_request_head(std::string_view head, RequestHead& into) 
     return RequestTraits{all.http10, all.expects_continue && !all.http10};
 }
 
-Read<ResponseTraits> read_response_head(std::string_view head, bool answers_head, ResponseHead& into) {
+Read<ResponseTraits> read_response_head(std::string_view head, bool answers_head,
+                                        ResponseHead& into) {
     Gathered all;
     std::string_view rest = head;
     const std::string_view line = next_line(rest);

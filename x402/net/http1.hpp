@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1.1 as a codec without sockets (RFC 9112): heads and bodies from bytes, bytes from heads. A strict scan of
-// our own decides; Beast's parser then reads the same bytes as a second opinion, and what the two see differently
-// is refused. Pure values; one thread each.
+// HTTP/1.1 as a codec without sockets (RFC 9112): heads and bodies from bytes, bytes from heads. A
+// strict scan of our own decides; Beast's parser then reads the same bytes as a second opinion, and
+// what the two see differently is refused. Pure values; one thread each.
 #pragma once
 
 #include <cstdint>
@@ -16,31 +16,31 @@
 namespace x402::net::http1 {
 
 // Why a message is refused. X(name, status for a server's answer, sentence for the sender)
-#define X402_HTTP1_FAULTS(X)                                                                       \
-    X(bad_request_line, 400, "the request line is not METHOD SP TARGET SP VERSION")                \
-    X(absolute_target, 400, "the target must be a path: the absolute form is not served here")     \
-    X(bad_target, 400, "the target must begin with a slash and hold visible ASCII only")           \
-    X(target_too_long, 414, "the target is too long")                                              \
-    X(bad_version, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here")                              \
-    X(bare_newline, 400, "a line must end with CR LF, and neither may stand alone")                \
-    X(folded_header, 400, "a header line must not begin with a space")                             \
-    X(space_before_colon, 400, "there is a space between a header's name and its colon")           \
-    X(bad_header_name, 400, "a header's name is empty or has a character that no token has")       \
-    X(bad_header_value, 400, "a header's value has a control character")                           \
-    X(too_many_headers, 431, "there are too many headers")                                         \
-    X(head_too_large, 431, "the headers are too large")                                            \
-    X(missing_host, 400, "the Host header is missing")                                             \
-    X(duplicate_host, 400, "there is more than one Host header")                                   \
-    X(bad_host, 400, "the Host header is no host name")                                            \
-    X(both_lengths, 400, "Content-Length and Transfer-Encoding exclude each other")                \
-    X(duplicate_length, 400, "there is more than one Content-Length header")                       \
-    X(bad_length, 400, "Content-Length is not a plain decimal number")                             \
-    X(bad_transfer_encoding, 400, "Transfer-Encoding must be exactly chunked, once")               \
-    X(old_chunked, 400, "HTTP/1.0 has no Transfer-Encoding")                                       \
-    X(bad_expectation, 417, "the only expectation known here is 100-continue")                     \
-    X(bad_chunk, 400, "the chunked body is malformed")                                             \
-    X(chunk_too_long, 400, "a chunk's size line or the trailers are too long")                     \
-    X(bad_status_line, 502, "the status line is not VERSION SP CODE SP TEXT")                      \
+#define X402_HTTP1_FAULTS(X)                                                                   \
+    X(bad_request_line, 400, "the request line is not METHOD SP TARGET SP VERSION")            \
+    X(absolute_target, 400, "the target must be a path: the absolute form is not served here") \
+    X(bad_target, 400, "the target must begin with a slash and hold visible ASCII only")       \
+    X(target_too_long, 414, "the target is too long")                                          \
+    X(bad_version, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here")                          \
+    X(bare_newline, 400, "a line must end with CR LF, and neither may stand alone")            \
+    X(folded_header, 400, "a header line must not begin with a space")                         \
+    X(space_before_colon, 400, "there is a space between a header's name and its colon")       \
+    X(bad_header_name, 400, "a header's name is empty or has a character that no token has")   \
+    X(bad_header_value, 400, "a header's value has a control character")                       \
+    X(too_many_headers, 431, "there are too many headers")                                     \
+    X(head_too_large, 431, "the headers are too large")                                        \
+    X(missing_host, 400, "the Host header is missing")                                         \
+    X(duplicate_host, 400, "there is more than one Host header")                               \
+    X(bad_host, 400, "the Host header is no host name")                                        \
+    X(both_lengths, 400, "Content-Length and Transfer-Encoding exclude each other")            \
+    X(duplicate_length, 400, "there is more than one Content-Length header")                   \
+    X(bad_length, 400, "Content-Length is not a plain decimal number")                         \
+    X(bad_transfer_encoding, 400, "Transfer-Encoding must be exactly chunked, once")           \
+    X(old_chunked, 400, "HTTP/1.0 has no Transfer-Encoding")                                   \
+    X(bad_expectation, 417, "the only expectation known here is 100-continue")                 \
+    X(bad_chunk, 400, "the chunked body is malformed")                                         \
+    X(chunk_too_long, 400, "a chunk's size line or the trailers are too long")                 \
+    X(bad_status_line, 502, "the status line is not VERSION SP CODE SP TEXT")                  \
     X(two_readings, 400, "the head can be read in two ways")
 
 enum class Fault : std::uint8_t {
@@ -49,7 +49,7 @@ enum class Fault : std::uint8_t {
 #undef X402_HTTP1_FAULT_NAME
 };
 int status_of(Fault fault) noexcept;
-std::string_view to_string(Fault fault) noexcept;    // "bad_chunk"
+std::string_view to_string(Fault fault) noexcept;  // "bad_chunk"
 std::string_view sentence_of(Fault fault) noexcept;
 
 template <class T>
@@ -59,7 +59,8 @@ using Read = std::expected<T, Fault>;
 class HeadFinder {
 public:
     explicit HeadFinder(bool of_request) noexcept : of_request_(of_request) {}
-    // Bytes up to and including the empty line; 0 while more are needed. `bytes` always begins with the head.
+    // Bytes up to and including the empty line; 0 while more are needed. `bytes` always begins with
+    // the head.
     Read<std::size_t> find(std::string_view bytes) noexcept;
     void reset() noexcept { line_ = seen_ = 0; }
 
@@ -85,7 +86,8 @@ struct ResponseTraits {
     bool keep_alive = true;
 };
 // Headers come as they were sent, the ones of this hop too.
-Read<ResponseTraits> read_response_head(std::string_view head, bool answers_head, ResponseHead& into);
+Read<ResponseTraits> read_response_head(std::string_view head, bool answers_head,
+                                        ResponseHead& into);
 
 // Takes a body out of its framing.
 class BodyDecoder {
@@ -108,16 +110,28 @@ public:
     std::optional<std::uint64_t> remaining() const noexcept;
 
 private:
-    enum class State : std::uint8_t { size, extension, size_lf, data, data_cr, data_lf,
-                                      trailer_start, trailer, trailer_lf, last_lf, raw, done };
+    enum class State : std::uint8_t {
+        size,
+        extension,
+        size_lf,
+        data,
+        data_cr,
+        data_lf,
+        trailer_start,
+        trailer,
+        trailer_lf,
+        last_lf,
+        raw,
+        done
+    };
     Read<void> framing_char(char c);
     void end_size_line() noexcept;
 
     Framing framing_;
     State state_ = State::done;
-    std::uint64_t left_ = 0;   // of the chunk or of the body
+    std::uint64_t left_ = 0;  // of the chunk or of the body
     int digits_ = 0;
-    std::size_t line_ = 0;     // bytes of the running size line, or of all trailers
+    std::size_t line_ = 0;  // bytes of the running size line, or of all trailers
 };
 
 // Text that may stand in a message that we write: no header can end early.
@@ -135,7 +149,12 @@ struct WriteOptions {
 };
 // False, and nothing appended, when a header could not be written safely.
 bool append_response_head(std::string& out, const ResponseHead& head, const WriteOptions& options);
-// `host` is used unless the head brings one; the framing is the head's. Headers of one hop are left out.
+// The same with header lines that are text already: see PreparedResponse. False, and nothing
+// appended, also when a line is not whole or is one that the writer adds itself.
+bool append_prepared_head(std::string& out, const PreparedResponse& response,
+                          const WriteOptions& options);
+// `host` is used unless the head brings one; the framing is the head's. Headers of one hop are left
+// out.
 bool append_request_head(std::string& out, const RequestHead& head, std::string_view target,
                          std::string_view host);
 // "1f\r\n"; the piece is followed by "\r\n", the body by kLastChunk.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bodies out of their framing (RFC 9112 6, 7.1). Chunk extensions and trailers are read and dropped, within caps;
-// a size line or trailer that ends in anything but CR LF is refused.
+// Bodies out of their framing (RFC 9112 6, 7.1). Chunk extensions and trailers are read and
+// dropped, within caps; a size line or trailer that ends in anything but CR LF is refused.
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -66,7 +66,8 @@ Read<BodyDecoder::Step> BodyDecoder::decode(std::string_view in, std::span<char>
     Step step;
     while (step.consumed < in.size() && !done()) {
         if (const std::uint64_t available = direct(); available > 0) {
-            const std::size_t room = std::min(out.size() - step.produced, in.size() - step.consumed);
+            const std::size_t room =
+                std::min(out.size() - step.produced, in.size() - step.consumed);
             const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(available, room));
             if (count == 0) break;
             std::memcpy(out.data() + step.produced, in.data() + step.consumed, count);
@@ -117,8 +118,10 @@ Read<void> BodyDecoder::framing_char(char c) {
             if (c != '\n') return bad;
             end_size_line();
             return {};
-        case State::data_cr: return expect('\r', State::data_lf);
-        case State::data_lf: return expect('\n', State::size);
+        case State::data_cr:
+            return expect('\r', State::data_lf);
+        case State::data_lf:
+            return expect('\n', State::size);
         case State::trailer_start:
             if (c == '\r') return expect('\r', State::last_lf);
             if (c == ' ' || c == '\t' || c == ':') return bad;
@@ -132,11 +135,14 @@ Read<void> BodyDecoder::framing_char(char c) {
             }
             if (!is_text_char(c)) return bad;
             return {};
-        case State::trailer_lf: return expect('\n', State::trailer_start);
-        case State::last_lf: return expect('\n', State::done);
+        case State::trailer_lf:
+            return expect('\n', State::trailer_start);
+        case State::last_lf:
+            return expect('\n', State::done);
         case State::data:
         case State::raw:
-        case State::done: break;
+        case State::done:
+            break;
     }
     return bad;
 }

@@ -16,7 +16,8 @@ std::string verdict(const std::string& bytes, RequestHead* into = nullptr) {
     if (!size) return std::string{to_string(size.error())};
     if (*size == 0) return "more";
     RequestHead head;
-    const auto traits = read_request_head(std::string_view{bytes}.substr(0, *size), into ? *into : head);
+    const auto traits =
+        read_request_head(std::string_view{bytes}.substr(0, *size), into ? *into : head);
     return traits ? "ok" : std::string{to_string(traits.error())};
 }
 
@@ -70,7 +71,8 @@ TEST(RequestHead, Verdicts) {
         {"byte above ASCII", request(host, "GET /caf\xe9 HTTP/1.1"), "bad_target"},
         {"fragment", request(host, "GET /a#b HTTP/1.1"), "bad_target"},
         {"backslash", request(host, "GET /a\\b HTTP/1.1"), "bad_target"},
-        {"long target", request(host, "GET /" + std::string(8192, 'a') + " HTTP/1.1"), "target_too_long"},
+        {"long target", request(host, "GET /" + std::string(8192, 'a') + " HTTP/1.1"),
+         "target_too_long"},
         {"endless target", "GET /" + std::string(8300, 'a'), "target_too_long"},
 
         {"bare LF", "GET / HTTP/1.1\nHost: a\n\n", "bare_newline"},
@@ -104,10 +106,14 @@ TEST(RequestHead, Verdicts) {
         {"path in host", request("Host: a/b\r\n"), "bad_host"},
         {"list of hosts", request("Host: a, b\r\n"), "bad_host"},
 
-        {"both lengths", request(host + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"), "both_lengths"},
-        {"both, other order", request(host + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"), "both_lengths"},
-        {"equal lengths", request(host + "Content-Length: 3\r\nContent-Length: 3\r\n"), "duplicate_length"},
-        {"different lengths", request(host + "Content-Length: 3\r\ncontent-length: 4\r\n"), "duplicate_length"},
+        {"both lengths", request(host + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"),
+         "both_lengths"},
+        {"both, other order", request(host + "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"),
+         "both_lengths"},
+        {"equal lengths", request(host + "Content-Length: 3\r\nContent-Length: 3\r\n"),
+         "duplicate_length"},
+        {"different lengths", request(host + "Content-Length: 3\r\ncontent-length: 4\r\n"),
+         "duplicate_length"},
         {"list of lengths", request(host + "Content-Length: 3, 3\r\n"), "bad_length"},
         {"plus", request(host + "Content-Length: +3\r\n"), "bad_length"},
         {"minus", request(host + "Content-Length: -3\r\n"), "bad_length"},
@@ -115,15 +121,23 @@ TEST(RequestHead, Verdicts) {
         {"fraction", request(host + "Content-Length: 3.0\r\n"), "bad_length"},
         {"empty length", request(host + "Content-Length:\r\n"), "bad_length"},
         {"huge length", request(host + "Content-Length: 18446744073709551616\r\n"), "bad_length"},
-        {"gzip, chunked", request(host + "Transfer-Encoding: gzip, chunked\r\n"), "bad_transfer_encoding"},
+        {"gzip, chunked", request(host + "Transfer-Encoding: gzip, chunked\r\n"),
+         "bad_transfer_encoding"},
         {"identity", request(host + "Transfer-Encoding: identity\r\n"), "bad_transfer_encoding"},
-        {"chunked twice", request(host + "Transfer-Encoding: chunked, chunked\r\n"), "bad_transfer_encoding"},
-        {"two lines", request(host + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+        {"chunked twice", request(host + "Transfer-Encoding: chunked, chunked\r\n"),
+         "bad_transfer_encoding"},
+        {"two lines",
+         request(host + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
          "bad_transfer_encoding"},
         {"quoted", request(host + "Transfer-Encoding: \"chunked\"\r\n"), "bad_transfer_encoding"},
-        {"vertical tab", request(host + "Transfer-Encoding: \x0b" "chunked\r\n"), "bad_header_value"},
-        {"parameter", request(host + "Transfer-Encoding: chunked;q=1\r\n"), "bad_transfer_encoding"},
-        {"chunked in 1.0", request("Transfer-Encoding: chunked\r\n", "POST / HTTP/1.0"), "old_chunked"},
+        {"vertical tab",
+         request(host + "Transfer-Encoding: \x0b"
+                        "chunked\r\n"),
+         "bad_header_value"},
+        {"parameter", request(host + "Transfer-Encoding: chunked;q=1\r\n"),
+         "bad_transfer_encoding"},
+        {"chunked in 1.0", request("Transfer-Encoding: chunked\r\n", "POST / HTTP/1.0"),
+         "old_chunked"},
         {"expectation", request(host + "Expect: 200-ok\r\n"), "bad_expectation"},
         {"Connection nobody can read", request(host + "Connection: a b;;\r\n"), "two_readings"},
     };
@@ -139,7 +153,8 @@ TEST(RequestHead, ReadsWhatWasSent) {
     head.headers.add("Older", "x");
     head.headers.add("Oldest", "x");
     head.content_length = 9;
-    ASSERT_EQ(verdict(request("Host: a\r\nX-Two:  b c \t\r\n", "POST /p?q=%20 HTTP/1.1"), &head), "ok");
+    ASSERT_EQ(verdict(request("Host: a\r\nX-Two:  b c \t\r\n", "POST /p?q=%20 HTTP/1.1"), &head),
+              "ok");
     EXPECT_EQ(head.method, "POST");
     EXPECT_EQ(head.target, "/p?q=%20");
     ASSERT_EQ(head.headers.list().size(), 2U);
@@ -156,9 +171,10 @@ TEST(RequestHead, KeepAlive) {
         const char* header;
         bool want;
     };
-    for (const Row& row : {Row{"1.1", "1.1", "", true}, Row{"1.1 close", "1.1", "Connection: x, Close\r\n", false},
-                           Row{"1.0", "1.0", "", false}, Row{"1.0 asks", "1.0", "Connection: Keep-Alive\r\n", true},
-                           Row{"1.0 both", "1.0", "Connection: keep-alive\r\nConnection: close\r\n", false}}) {
+    for (const Row& row :
+         {Row{"1.1", "1.1", "", true}, Row{"1.1 close", "1.1", "Connection: x, Close\r\n", false},
+          Row{"1.0", "1.0", "", false}, Row{"1.0 asks", "1.0", "Connection: Keep-Alive\r\n", true},
+          Row{"1.0 both", "1.0", "Connection: keep-alive\r\nConnection: close\r\n", false}}) {
         SCOPED_TRACE(row.name);
         RequestHead head;
         const std::string line = std::string{"GET / HTTP/"} + row.version;
@@ -175,11 +191,14 @@ TEST(HeadFinder, FindsTheEndHoweverTheBytesCome) {
         const auto early = finder.find(std::string_view{bytes}.substr(0, first));
         ASSERT_TRUE(early);
         EXPECT_EQ(*early, first >= want ? want : 0U);
-        if (*early == 0) { EXPECT_EQ(*finder.find(bytes), want); }
+        if (*early == 0) {
+            EXPECT_EQ(*finder.find(bytes), want);
+        }
     }
 }
 
-std::string response_verdict(const std::string& bytes, bool to_head, ResponseTraits* out = nullptr) {
+std::string response_verdict(const std::string& bytes, bool to_head,
+                             ResponseTraits* out = nullptr) {
     HeadFinder finder(false);
     const auto size = finder.find(bytes);
     if (!size) return std::string{to_string(size.error())};
@@ -211,10 +230,14 @@ TEST(ResponseHead, Verdicts) {
         {"HTTP/2", "HTTP/2 200 OK\r\n\r\n", "bad_version"},
         {"other protocol", "ICY 200 OK\r\n\r\n", "bad_status_line"},
         {"bare LF", "HTTP/1.1 200 OK\n\n", "bare_newline"},
-        {"both lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "both_lengths"},
-        {"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "duplicate_length"},
+        {"both lengths",
+         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+         "both_lengths"},
+        {"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
+         "duplicate_length"},
         {"fold", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "folded_header"},
-        {"too large", "HTTP/1.1 200 OK\r\nA: " + std::string(65'536, 'x') + "\r\n\r\n", "head_too_large"},
+        {"too large", "HTTP/1.1 200 OK\r\nA: " + std::string(65'536, 'x') + "\r\n\r\n",
+         "head_too_large"},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
@@ -240,7 +263,8 @@ TEST(ResponseHead, Framing) {
         {"to HEAD, neither", ok + "\r\n", true, Framing::none, true},
         {"204", "HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\n\r\n", false, Framing::none, true},
         {"304", "HTTP/1.1 304 N\r\nContent-Length: 5\r\n\r\n", false, Framing::none, true},
-        {"close", ok + "Content-Length: 5\r\nConnection: close\r\n\r\n", false, Framing::length, false},
+        {"close", ok + "Content-Length: 5\r\nConnection: close\r\n\r\n", false, Framing::length,
+         false},
         {"1.0", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", false, Framing::length, false},
     };
     for (const Row& row : rows) {
@@ -278,7 +302,8 @@ Decoded decode(BodyDecoder decoder, std::string_view in, std::size_t step, std::
 }
 
 TEST(BodyDecoder, ChunkedCutAtEveryByte) {
-    const std::string wire = "4\r\nWiki\r\n5;a=\"b c\"\r\npedia\r\n0000\r\nTrailer: x\r\nT2: y\r\n\r\n";
+    const std::string wire =
+        "4\r\nWiki\r\n5;a=\"b c\"\r\npedia\r\n0000\r\nTrailer: x\r\nT2: y\r\n\r\n";
     const std::string next = "GET /next HTTP/1.1\r\n";
     for (std::size_t step = 1; step <= wire.size() + next.size(); ++step) {
         for (const std::size_t room : {1U, 3U, 64U}) {
@@ -354,8 +379,9 @@ TEST(Writer, RoundTripsThroughTheReader) {
     options.length = 5;
     options.date = "Sun, 06 Nov 1994 08:49:37 GMT";
     ASSERT_TRUE(append_response_head(out, head, options));
-    EXPECT_EQ(out, "HTTP/1.1 402 Payment Required\r\nPAYMENT-REQUIRED: abc=\r\n"
-                   "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n\r\n");
+    EXPECT_EQ(out,
+              "HTTP/1.1 402 Payment Required\r\nPAYMENT-REQUIRED: abc=\r\n"
+              "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n\r\n");
     ResponseTraits traits;
     EXPECT_EQ(response_verdict(out, false, &traits), "ok");
     EXPECT_EQ(traits.content_length, 5U);
@@ -368,8 +394,12 @@ TEST(Writer, NeverWritesALineThatEndsEarly) {
         std::string value;
     };
     const Row rows[] = {
-        {"LF", "X", "a\nb"},       {"CR", "X", "a\rb"},  {"NUL", "X", std::string("a\0b", 3)},
-        {"name with colon", "X:", "a"}, {"empty name", "", "a"}, {"name with CR", "X\r\nY", "a"},
+        {"LF", "X", "a\nb"},
+        {"CR", "X", "a\rb"},
+        {"NUL", "X", std::string("a\0b", 3)},
+        {"name with colon", "X:", "a"},
+        {"empty name", "", "a"},
+        {"name with CR", "X\r\nY", "a"},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
@@ -391,17 +421,111 @@ TEST(Writer, NeverWritesALineThatEndsEarly) {
     }
 }
 
+std::string prepared(std::vector<std::string_view> lines, const WriteOptions& options = {}) {
+    std::string out = "before";
+    const bool good = append_prepared_head(out, PreparedResponse{402, lines, {}}, options);
+    if (!good) {
+        EXPECT_EQ(out, "before");
+    }
+    return good ? out.substr(6) : "refused";
+}
+
+TEST(Writer, PreparedLines) {
+    using Lines = std::vector<std::string_view>;
+    const std::string start = "HTTP/1.1 402 Payment Required\r\n";
+    EXPECT_EQ(prepared({}), start + "\r\n");
+    EXPECT_EQ(prepared({"A: ", "1", "2", "\r\nB:\r\n", "", {}}), start + "A: 12\r\nB:\r\n\r\n");
+    WriteOptions options;
+    options.framing = Framing::length;
+    options.length = 7;
+    options.date = "now";
+    options.close = true;
+    EXPECT_EQ(prepared({"A: 1\r\n"}, options),
+              start + "A: 1\r\nDate: now\r\nContent-Length: 7\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(prepared({"date: then\r\n"}, options),
+              start + "date: then\r\nContent-Length: 7\r\nConnection: close\r\n\r\n");
+    const std::string long_value(5000, 'v');
+    EXPECT_EQ(prepared({"A: ", long_value, "\r\n"}), start + "A: " + long_value + "\r\n\r\n");
+
+    struct Row {
+        const char* name;
+        Lines lines;
+    };
+    const std::string long_cut = std::string(100, 'v') + "\nB: 1";
+    const Row rows[] = {
+        {"last line unfinished", {"A: 1\r\n", "B: 2"}},
+        {"only a line end", {"\r\n"}},
+        {"an empty line between", {"A: 1\r\n", "\r\n", "B: 2\r\n"}},
+        {"an empty line at the end", {"A: 1\r\n\r\n"}},
+        {"bare LF", {"A: 1\nB: 2\r\n"}},
+        {"bare LF first", {"A: 1", "\nB: 2\r\n"}},
+        {"LF at the very start", {"\n"}},
+        {"bare CR", {"A: 1\rB: 2\r\n"}},
+        {"two CR", {"A: 1\r\r\n"}},
+        {"NUL", {std::string_view("A: \0\r\n", 6)}},
+        {"NUL in a hole", {"A: ", std::string_view("\0", 1), "\r\n"}},
+        {"no colon", {"A\r\n"}},
+        {"no name", {": 1\r\n"}},
+        {"space before the colon", {"A : 1\r\n"}},
+        {"folded", {"A: 1\r\n", " more\r\n"}},
+        {"a line end split over two pieces", {"A: 1\r", "\n"}},
+        {"a hole with a line inside", {"A: ", "x\r\nB: 1", "\r\n"}},
+        {"a long hole with a line inside", {"A: ", long_cut, "\r\n"}},
+        {"a hole that ends its line", {"A: ", "x\r\nB: 1\r\n", "\r\n"}},
+        {"a hole that ends its line, more behind", {"A: ", "x\r\nB: 1\r\n", "==\r\n"}},
+        {"Content-Length", {"content-length: 1\r\n"}},
+        {"Transfer-Encoding", {"A: 1\r\nTransfer-Encoding: chunked\r\n"}},
+        {"Connection", {"Connection: close\r\n"}},
+        {"Keep-Alive", {"Keep-Alive: timeout=5\r\n"}},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        EXPECT_EQ(prepared(row.lines), "refused");
+    }
+    std::string out;
+    EXPECT_FALSE(append_prepared_head(out, PreparedResponse{99, {}, {}}, {}));
+    EXPECT_FALSE(append_prepared_head(out, PreparedResponse{1000, {}, {}}, {}));
+}
+
+TEST(Text, EveryByteAtEveryPlaceOfAValue) {
+    for (std::size_t size = 1; size <= 20; ++size) {
+        for (std::size_t at = 0; at < size; ++at) {
+            for (unsigned c = 0; c < 256; ++c) {
+                std::string value(size, at % 2 == 0 ? 'v' : '\xff');
+                value[at] = static_cast<char>(c);
+                const bool good = c == '\t' || (c >= 0x20 && c != 0x7f);
+                ASSERT_EQ(is_field_value(value), good) << size << " " << at << " " << c;
+            }
+        }
+    }
+    // What was found first decides what the sender is told.
+    const std::string head = "Host: a\r\nX: " + std::string(20, 'v');
+    EXPECT_EQ(verdict(request(head + "\r\x01" + "vvvvvvv\r\n")), "bare_newline");
+    EXPECT_EQ(verdict(request(head + "\x01\r" + "vvvvvvv\r\n")), "bad_header_value");
+    EXPECT_EQ(verdict(request(head + "\t\x01" + "vvvvvvv\r\n")), "bad_header_value");
+}
+
+TEST(Text, TargetsByteByByte) {
+    for (unsigned c = 0; c < 256; ++c) {
+        const std::string target = std::string("/") + static_cast<char>(c);
+        EXPECT_EQ(is_target(target), c > 0x20 && c < 0x7f && c != '#' && c != '\\') << c;
+    }
+}
+
 TEST(Writer, RequestKeepsOneHopsHeadersBack) {
     RequestHead asked;
     asked.method = "POST";
     asked.chunked = true;
-    for (const char* name : {"Connection", "TE", "Upgrade", "Expect", "Content-Length", "Transfer-Encoding"}) {
+    for (const char* name :
+         {"Connection", "TE", "Upgrade", "Expect", "Content-Length", "Transfer-Encoding"}) {
         asked.headers.add(name, "7");
     }
     asked.headers.add("Accept", "*/*");
     std::string out;
     ASSERT_TRUE(append_request_head(out, asked, "/p", "api.internal:81"));
-    EXPECT_EQ(out, "POST /p HTTP/1.1\r\nHost: api.internal:81\r\nAccept: */*\r\nTransfer-Encoding: chunked\r\n\r\n");
+    EXPECT_EQ(out,
+              "POST /p HTTP/1.1\r\nHost: api.internal:81\r\nAccept: */*\r\nTransfer-Encoding: "
+              "chunked\r\n\r\n");
     EXPECT_EQ(verdict(out), "ok");
 }
 

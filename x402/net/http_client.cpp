@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// libcurl's multi interface on an io_context of its own, run by one thread. Everything below `Engine` is touched by
-// that thread only; callers hand a job over and are resumed on their own executor.
+// libcurl's multi interface on an io_context of its own, run by one thread. Everything below
+// `Engine` is touched by that thread only; callers hand a job over and are resumed on their own
+// executor.
 #include "x402/net/http_client.hpp"
 
 #include <curl/curl.h>
 
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -15,8 +18,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <algorithm>
-#include <atomic>
 #include <csignal>
 #include <deque>
 #include <functional>
@@ -63,9 +64,11 @@ void block_broken_pipes() noexcept {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
-// One of libcurl's sockets, watched until libcurl lets go of it. Shared with the waits that are under way.
+// One of libcurl's sockets, watched until libcurl lets go of it. Shared with the waits that are
+// under way.
 struct Watch {
-    Watch(asio::io_context& context, curl_socket_t socket) : descriptor(context, socket), fd(socket) {}
+    Watch(asio::io_context& context, curl_socket_t socket)
+        : descriptor(context, socket), fd(socket) {}
     asio::posix::stream_descriptor descriptor;
     curl_socket_t fd;
     int wanted = 0;
@@ -167,7 +170,8 @@ void Engine::accept(std::unique_ptr<Job> job) {
 void Engine::launch(std::unique_ptr<Job> job) {
     const auto left = std::chrono::ceil<Duration>(job->deadline - std::chrono::steady_clock::now());
     if (left <= Duration{0}) {
-        return answer(*job, fail(Errc::unreachable, "the time was over before the request could be sent"));
+        return answer(
+            *job, fail(Errc::unreachable, "the time was over before the request could be sent"));
     }
     job->easy = new_handle();
     curl::set_up(*job, left);
@@ -221,7 +225,8 @@ void Engine::withdraw(std::uint64_t id) {
     if (job) {
         keep_handle(*job);
     } else {
-        const auto found = std::find_if(queued_.begin(), queued_.end(), [id](const auto& q) { return q->id == id; });
+        const auto found = std::find_if(queued_.begin(), queued_.end(),
+                                        [id](const auto& q) { return q->id == id; });
         if (found == queued_.end()) return;
         job = std::move(*found);
         queued_.erase(found);
@@ -295,29 +300,33 @@ void Engine::watch(const std::shared_ptr<Watch>& watched) {
     using Descriptor = asio::posix::stream_descriptor;
     if ((watched->wanted & CURL_POLL_IN) != 0 && !watched->reading) {
         watched->reading = true;
-        watched->descriptor.async_wait(Descriptor::wait_read, [this, watched](const error_code& error) {
-            watched->reading = false;
-            if (watched->gone || error == asio::error::operation_aborted) return;
-            if ((watched->wanted & CURL_POLL_IN) != 0) act(watched->fd, CURL_CSELECT_IN);
-            if (!watched->gone) watch(watched);
-        });
+        watched->descriptor.async_wait(
+            Descriptor::wait_read, [this, watched](const error_code& error) {
+                watched->reading = false;
+                if (watched->gone || error == asio::error::operation_aborted) return;
+                if ((watched->wanted & CURL_POLL_IN) != 0) act(watched->fd, CURL_CSELECT_IN);
+                if (!watched->gone) watch(watched);
+            });
     }
     if ((watched->wanted & CURL_POLL_OUT) != 0 && !watched->writing) {
         watched->writing = true;
-        watched->descriptor.async_wait(Descriptor::wait_write, [this, watched](const error_code& error) {
-            watched->writing = false;
-            if (watched->gone || error == asio::error::operation_aborted) return;
-            if ((watched->wanted & CURL_POLL_OUT) != 0) act(watched->fd, CURL_CSELECT_OUT);
-            if (!watched->gone) watch(watched);
-        });
+        watched->descriptor.async_wait(
+            Descriptor::wait_write, [this, watched](const error_code& error) {
+                watched->writing = false;
+                if (watched->gone || error == asio::error::operation_aborted) return;
+                if ((watched->wanted & CURL_POLL_OUT) != 0) act(watched->fd, CURL_CSELECT_OUT);
+                if (!watched->gone) watch(watched);
+            });
     }
 }
 
 Result<void> check_request(const ClientRequest& request) {
-    if (!http1::is_token(request.method)) return fail_field(Errc::invalid, "method", "this is no HTTP method");
+    if (!http1::is_token(request.method))
+        return fail_field(Errc::invalid, "method", "this is no HTTP method");
     for (const Header& header : request.headers.list()) {
         if (http1::is_token(header.name) && http1::is_field_value(header.value)) continue;
-        return fail_field(Errc::invalid, "headers", "a header has a name or value that HTTP cannot carry");
+        return fail_field(Errc::invalid, "headers",
+                          "a header has a name or value that HTTP cannot carry");
     }
     return {};
 }
@@ -338,7 +347,8 @@ public:
         const auto start = [this](auto handler, std::unique_ptr<Job> started) {
             begin(std::move(handler), std::move(started));
         };
-        co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<ClientResponse>)>(
+        co_return co_await asio::async_initiate<const asio::use_awaitable_t<>,
+                                                void(Result<ClientResponse>)>(
             start, asio::use_awaitable, std::move(job));
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Outbound HTTP for what fits in memory: RPC, facilitators, a person's `x402 pay`. libcurl behind it, on a thread
-// of its own: keep-alive, TLS, HTTP/2, proxies, decompression. Callable from any coroutine, which goes on on its
-// own executor.
+// Outbound HTTP for what fits in memory: RPC, facilitators, a person's `x402 pay`. libcurl behind
+// it, on a thread of its own: keep-alive, TLS, HTTP/2, proxies, decompression. Callable from any
+// coroutine, which goes on on its own executor.
 #pragma once
 
 #include <functional>
@@ -21,10 +21,11 @@ struct ClientRequest {
     std::string url;
     Headers headers;
     std::string body;
-    Duration timeout = std::chrono::seconds(30);          // the whole exchange
+    Duration timeout = std::chrono::seconds(30);  // the whole exchange
     Duration connect_timeout = std::chrono::seconds(5);
     std::size_t max_answer_bytes = limits::kRpcAnswerBytes;
-    bool guard_private_addresses = false;  // refuse loopback, private, link-local after resolving (Errc::refused)
+    bool guard_private_addresses =
+        false;  // refuse loopback, private, link-local after resolving (Errc::refused)
 };
 
 struct ClientResponse {
@@ -35,8 +36,8 @@ struct ClientResponse {
 
 // Redirects are never followed here: whether a payment may follow one is the caller's decision.
 // A request that may have had an effect is never sent a second time by itself.
-// Errors: unreachable (nothing was sent), interrupted and timeout (something may have been sent), too_large,
-// refused, invalid (the URL).
+// Errors: unreachable (nothing was sent), interrupted and timeout (something may have been sent),
+// too_large, refused, invalid (the URL).
 class HttpClient {
 public:
     virtual ~HttpClient() = default;
@@ -47,7 +48,8 @@ struct HttpClientOptions {
     std::string ca_file;  // for https; empty: the system's authorities
 };
 
-// The executors of its callers outlive the client. Destroying it ends what is under way with Errc::cancelled.
+// The executors of its callers outlive the client. Destroying it ends what is under way with
+// Errc::cancelled.
 std::unique_ptr<HttpClient> make_http_client(HttpClientOptions options = {});
 
 }  // namespace x402::net

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The client against our own server and against peers that break off at every stage: above all, "nothing was sent"
-// is only said when it is true.
+// The client against our own server and against peers that break off at every stage: above all,
+// "nothing was sent" is only said when it is true.
 #include "x402/net/http_client.hpp"
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <atomic>
 #include <thread>
 
 #include "x402/base/sync.hpp"
@@ -58,7 +58,8 @@ Task<void> mirror(Exchange& exchange) {
     response.head.headers.add("X-Peer", std::string{exchange.peer()});
     response.head.headers.add("PAYMENT-RESPONSE", "one");
     response.head.headers.add("PAYMENT-RESPONSE", "two");
-    for (const Header& header : head.headers.list()) response.head.headers.add("Echo-" + header.name, header.value);
+    for (const Header& header : head.headers.list())
+        response.head.headers.add("Echo-" + header.name, header.value);
     response.body = body ? *body : "no body";
     if (head.target == "/large") response.body = std::string(100'000, 'l');
     auto sent = co_await exchange.respond(response);
@@ -71,7 +72,8 @@ protected:
         runtime_ = std::make_unique<Runtime>(1);
         ServerOptions options;
         options.listen = "127.0.0.1:0";
-        auto server = serve(*runtime_, options, [](Exchange& exchange) { return mirror(exchange); });
+        auto server =
+            serve(*runtime_, options, [](Exchange& exchange) { return mirror(exchange); });
         ASSERT_TRUE(server);
         server_ = std::move(*server);
         runtime_->start();
@@ -109,9 +111,9 @@ TEST_F(ClientTest, MethodsAndBodies) {
         const char* method;
         std::string body;
     };
-    for (const Row& row : {Row{"POST", "{}"}, Row{"POST", ""}, Row{"PUT", "x"}, Row{"PATCH", "x"}, Row{"DELETE", ""},
-                           Row{"DELETE", "x"}, Row{"OPTIONS", ""}, Row{"GET", "body"},
-                           Row{"POST", std::string(3'000'000, 'b')}}) {
+    for (const Row& row : {Row{"POST", "{}"}, Row{"POST", ""}, Row{"PUT", "x"}, Row{"PATCH", "x"},
+                           Row{"DELETE", ""}, Row{"DELETE", "x"}, Row{"OPTIONS", ""},
+                           Row{"GET", "body"}, Row{"POST", std::string(3'000'000, 'b')}}) {
         SCOPED_TRACE(row.method);
         ClientRequest request = get(url("/x"));
         request.method = row.method;
@@ -156,8 +158,9 @@ TEST_F(ClientTest, AnswerAboveTheCap) {
 
 TEST_F(ClientTest, Attack34GuardRefusesAfterResolving) {
     const std::string port = server_->address().substr(server_->address().rfind(':'));
-    for (const std::string& host : {std::string{"127.0.0.1"}, std::string{"localhost"}, std::string{"0.0.0.0"},
-                                    std::string{"2130706433"}, std::string{"0x7f000001"}}) {
+    for (const std::string& host :
+         {std::string{"127.0.0.1"}, std::string{"localhost"}, std::string{"0.0.0.0"},
+          std::string{"2130706433"}, std::string{"0x7f000001"}}) {
         SCOPED_TRACE(host);
         // A kept connection to the same place does not open the way either.
         EXPECT_TRUE(fetch(*client_, get(url("/warm"))));
@@ -212,7 +215,8 @@ Task<void> many(HttpClient& client, std::string address, Counter& counter) {
     const Executor executor = co_await this_executor();
     const int count = counter.left;
     for (int i = 0; i < count; ++i) {
-        spawn_on(executor, [&client, address, &counter] { return one_of_many(client, address, counter); });
+        spawn_on(executor,
+                 [&client, address, &counter] { return one_of_many(client, address, counter); });
     }
     while (counter.left > 0) {
         const std::uint64_t seen = counter.bell.count();
@@ -244,8 +248,8 @@ TEST(ClientErrors, NobodyListens) {
 struct Breakage {
     const char* name;
     const char* method;
-    const char* says;      // nullptr: hears nothing, closes at once
-    bool silent;           // keeps the connection open and says nothing
+    const char* says;  // nullptr: hears nothing, closes at once
+    bool silent;       // keeps the connection open and says nothing
     Errc want;
 };
 
@@ -253,14 +257,17 @@ TEST(ClientErrors, BytesWereSent) {
     const Breakage rows[] = {
         {"closes after the request", "POST", "", false, Errc::interrupted},
         {"closes in the head", "POST", "HTTP/1.1 200 OK\r\nContent-", false, Errc::interrupted},
-        {"closes in the body", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", false, Errc::interrupted},
-        {"closes in a chunk", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", false,
+        {"closes in the body", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", false,
          Errc::interrupted},
-        {"closes between chunks", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", false,
+        {"closes in a chunk", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+         false, Errc::interrupted},
+        {"closes between chunks", "GET",
+         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", false,
          Errc::interrupted},
         {"nonsense", "GET", "what?\r\n\r\n", false, Errc::interrupted},
         {"never answers", "GET", "", true, Errc::timeout},
-        {"stops in the body", "POST", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", true, Errc::timeout},
+        {"stops in the body", "POST", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", true,
+         Errc::timeout},
         {"endless head", "GET", nullptr, false, Errc::too_large},
     };
     for (const Breakage& row : rows) {
@@ -311,10 +318,12 @@ TEST(ClientErrors, TlsThatHangsIsUnreachable) {
     auto client = make_http_client();
     ClientRequest request = get("https" + listener.url().substr(4));
     request.timeout = 150ms;
-    EXPECT_EQ(fetch(*client, request).error().code, Errc::unreachable) << "no byte of the request had left";
+    EXPECT_EQ(fetch(*client, request).error().code, Errc::unreachable)
+        << "no byte of the request had left";
 }
 
-// A kept-alive connection dies under a POST: it must not be sent a second time behind the caller's back.
+// A kept-alive connection dies under a POST: it must not be sent a second time behind the caller's
+// back.
 TEST(ClientErrors, APostIsNeverRepeatedByItself) {
     for (const char* body : {"{}", ""}) {
         SCOPED_TRACE(body);
@@ -350,11 +359,15 @@ TEST(ClientErrors, InterimAnswersAndGzip) {
     std::thread peer_thread([&] {
         RawPeer peer = listener.accept();
         peer.read_until("\r\n\r\n");
-        peer.send("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
-                  "Content-Length: 25\r\n\r\n");
+        peer.send(
+            "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Encoding: "
+            "gzip\r\n"
+            "Content-Length: 25\r\n\r\n");
         // gzip of "hello"
-        peer.send(std::string_view("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10"
-                                   "\x36\x05\x00\x00\x00", 25));
+        peer.send(std::string_view(
+            "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10"
+            "\x36\x05\x00\x00\x00",
+            25));
     });
     const auto answer = fetch(*client, get(listener.url()));
     peer_thread.join();

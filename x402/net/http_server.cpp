@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The listener: one socket a core with SO_REUSEPORT, so that the kernel spreads connections and no core hands one
-// to another. One coarse tick a core serves the deadlines of all its connections.
+// The listener: one socket a core with SO_REUSEPORT, so that the kernel spreads connections and no
+// core hands one to another. One coarse tick a core serves the deadlines of all its connections.
 #include "x402/net/http_server.hpp"
 
 #include <sys/socket.h>
@@ -63,15 +63,18 @@ std::unexpected<Error> bad_listen(std::string detail, std::string next) {
 Result<tcp::endpoint> read_endpoint(std::string_view text) {
     const std::string_view form = "write it as 127.0.0.1:4021 or [::1]:4021";
     const std::size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos) return bad_listen("the port is missing", std::string{form});
+    if (colon == std::string_view::npos)
+        return bad_listen("the port is missing", std::string{form});
     unsigned port = 0;
     const std::string_view digits = text.substr(colon + 1);
     const auto [end, bad] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (digits.empty() || bad != std::errc{} || end != digits.data() + digits.size() || port > 65535) {
+    if (digits.empty() || bad != std::errc{} || end != digits.data() + digits.size() ||
+        port > 65535) {
         return bad_listen("the port is not between 0 and 65535", std::string{form});
     }
     std::string host{text.substr(0, colon)};
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+        host = host.substr(1, host.size() - 2);
     if (host == "localhost") host = "127.0.0.1";
     error_code error;
     const auto address = asio::ip::make_address(host, error);
@@ -132,7 +135,8 @@ struct Admission {
     Gate::Pass pass;
 };
 
-Task<void> serve_connection(std::shared_ptr<Admission> admission, std::shared_ptr<ServerConnection> connection) {
+Task<void> serve_connection(std::shared_ptr<Admission> admission,
+                            std::shared_ptr<ServerConnection> connection) {
     co_await connection->run();
     admission->listener->connections.erase(connection.get());
 }
@@ -150,7 +154,8 @@ void admit(const std::shared_ptr<Listener>& listener, int fd, const sockaddr_sto
     auto connection = make_server_connection(listener->core, fd, to_text(peer));
     listener->connections.emplace(connection.get(), connection);
     auto admission = std::make_shared<Admission>(Admission{listener, std::move(pass)});
-    spawn_on(listener->core.executor, [admission, connection] { return serve_connection(admission, connection); });
+    spawn_on(listener->core.executor,
+             [admission, connection] { return serve_connection(admission, connection); });
 }
 
 enum class Accepted { nobody_left, pause, more };
@@ -159,8 +164,9 @@ Accepted accept_some(const std::shared_ptr<Listener>& listener) {
     for (int i = 0; i < kAcceptsInARow; ++i) {
         sockaddr_storage address{};
         socklen_t size = sizeof address;
-        const int fd = ::accept4(listener->acceptor.native_handle(), reinterpret_cast<sockaddr*>(&address), &size,
-                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+        const int fd =
+            ::accept4(listener->acceptor.native_handle(), reinterpret_cast<sockaddr*>(&address),
+                      &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             admit(listener, fd, address);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -175,7 +181,8 @@ Accepted accept_some(const std::shared_ptr<Listener>& listener) {
 
 Task<void> accept_loop(std::shared_ptr<Listener> listener) {
     while (listener->acceptor.is_open()) {
-        const auto [error] = co_await listener->acceptor.async_wait(tcp::acceptor::wait_read, kAwait);
+        const auto [error] =
+            co_await listener->acceptor.async_wait(tcp::acceptor::wait_read, kAwait);
         if (error || !listener->acceptor.is_open()) break;
         if (accept_some(listener) == Accepted::pause) {
             const bool slept = co_await listener->shared->clock->sleep(kAcceptPause);
@@ -195,12 +202,16 @@ Task<void> tick_loop(std::shared_ptr<Listener> listener) {
     }
 }
 
-Result<void> open_acceptor(tcp::acceptor& acceptor, const tcp::endpoint& endpoint, bool shared) {
+void share_port(tcp::acceptor& acceptor) noexcept {
+    const int on = 1;
+    ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+}
+
+Result<void> open_acceptor(tcp::acceptor& acceptor, const tcp::endpoint& endpoint, bool joins) {
     error_code error;
     acceptor.open(endpoint.protocol(), error);
     if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-    const int on = 1;
-    if (!error && shared) ::setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (!error && joins) share_port(acceptor);
     if (!error && endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
     if (!error) acceptor.non_blocking(true, error);
     if (!error) acceptor.bind(endpoint, error);
@@ -208,15 +219,32 @@ Result<void> open_acceptor(tcp::acceptor& acceptor, const tcp::endpoint& endpoin
     if (!error) return {};
     const std::string where = to_text(endpoint);
     if (error == asio::error::address_in_use) {
-        return fail_field(Errc::conflict, "listen", where + " is taken", "stop the other program or choose a port");
+        return fail_field(Errc::conflict, "listen", where + " is taken",
+                          "stop the other program or choose a port");
     }
     return fail_field(Errc::io, "listen", where + ": " + error.message());
 }
 
+// SO_REUSEPORT would let a second program of the same user share a port in silence. So the first
+// listener binds and listens without it, which fails wherever anybody listens already, and only
+// then lets the others of this server join. The port is held from the first bind on, also one that
+// the system chose.
+Result<tcp::endpoint> open_first(tcp::acceptor& acceptor, const tcp::endpoint& wanted) {
+    X402_TRY_VOID(open_acceptor(acceptor, wanted, false));
+    share_port(acceptor);
+    error_code error;
+    const tcp::endpoint bound = acceptor.local_endpoint(error);
+    if (error) return fail(Errc::io, error.message());
+    return bound;
+}
+
 class Server final : public HttpServer {
 public:
-    Server(std::shared_ptr<Shared> shared, std::vector<std::shared_ptr<Listener>> listeners, std::string address)
-        : shared_(std::move(shared)), listeners_(std::move(listeners)), address_(std::move(address)) {}
+    Server(std::shared_ptr<Shared> shared, std::vector<std::shared_ptr<Listener>> listeners,
+           std::string address)
+        : shared_(std::move(shared)),
+          listeners_(std::move(listeners)),
+          address_(std::move(address)) {}
 
     ~Server() override {
         shared_->gate.close();
@@ -241,17 +269,6 @@ private:
     std::string address_;
 };
 
-// SO_REUSEPORT lets a second program of the same user share a port in silence. A plain socket tells: it cannot be
-// bound while anybody listens there.
-Result<tcp::endpoint> probe(const Executor& executor, const tcp::endpoint& wanted) {
-    tcp::acceptor acceptor(executor);
-    X402_TRY_VOID(open_acceptor(acceptor, wanted, false));
-    error_code error;
-    const tcp::endpoint bound = acceptor.local_endpoint(error);
-    if (error) return fail(Errc::io, error.message());
-    return bound;
-}
-
 }  // namespace
 
 Task<Result<std::string>> Exchange::read_all(std::size_t max_bytes) {
@@ -261,7 +278,8 @@ Task<Result<std::string>> Exchange::read_all(std::size_t max_bytes) {
     std::string body(static_cast<std::size_t>(announced) + 1, '\0');
     std::size_t size = 0;
     for (;;) {
-        if (size == body.size()) body.resize(std::min(max_bytes + 1, std::max<std::size_t>(2 * size, size + 4096)));
+        if (size == body.size())
+            body.resize(std::min(max_bytes + 1, std::max<std::size_t>(2 * size, size + 4096)));
         const std::span<char> room{body.data() + size, body.size() - size};
         X402_CO_TRY(const std::size_t count, co_await read(room));
         if (count == 0) break;
@@ -272,21 +290,25 @@ Task<Result<std::string>> Exchange::read_all(std::size_t max_bytes) {
     co_return body;
 }
 
-Result<std::unique_ptr<HttpServer>> serve(Runtime& runtime, ServerOptions options, Handler handler) {
+Result<std::unique_ptr<HttpServer>> serve(Runtime& runtime, ServerOptions options,
+                                          Handler handler) {
     X402_TRY(tcp::endpoint endpoint, read_endpoint(options.listen));
     auto shared = std::make_shared<Shared>();
     const Duration shortest = std::min({options.header_wait, options.idle, options.body_stall});
     shared->tick = std::clamp(shortest / 8, kShortestTick, kLongestTick);
     shared->options = std::move(options);
     shared->handler = std::move(handler);
-    X402_TRY(endpoint, probe(runtime.core(0), endpoint));
     const std::size_t asked = shared->options.cores;
     const std::size_t cores = asked == 0 ? runtime.cores() : std::min(asked, runtime.cores());
     std::vector<std::shared_ptr<Listener>> listeners;
     for (std::size_t i = 0; i < cores; ++i) {
         auto listener = std::make_shared<Listener>(shared, runtime.core(i));
         listener->core.date = http_date(shared->clock->now());
-        X402_TRY_VOID(open_acceptor(listener->acceptor, endpoint, true));
+        if (i == 0) {
+            X402_TRY(endpoint, open_first(listener->acceptor, endpoint));
+        } else {
+            X402_TRY_VOID(open_acceptor(listener->acceptor, endpoint, true));
+        }
         listeners.push_back(std::move(listener));
     }
     for (const auto& listener : listeners) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server over loopback, met by a peer that writes exact bytes: what it serves, what it refuses and why, what
-// it survives.
+// The server over loopback, met by a peer that writes exact bytes: what it serves, what it refuses
+// and why, what it survives.
 #include "x402/net/http_server.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <mutex>
+#include <set>
+#include <thread>
 
 #include "x402/net/test_peer.hpp"
 
@@ -27,6 +29,7 @@ Response text(int status, std::string body) {
 struct Seen {
     std::mutex mutex;
     std::vector<std::string> errors;
+    std::set<std::thread::id> threads;
     std::atomic<int> served{0};
     std::atomic<bool> write_failed{false};
     std::atomic<std::size_t> written{0};
@@ -34,6 +37,14 @@ struct Seen {
     void add(const Error& error) {
         const std::lock_guard lock(mutex);
         errors.emplace_back(to_string(error.code));
+    }
+    void note_thread() {
+        const std::lock_guard lock(mutex);
+        threads.insert(std::this_thread::get_id());
+    }
+    std::size_t thread_count() {
+        const std::lock_guard lock(mutex);
+        return threads.size();
     }
     std::vector<std::string> all() {
         const std::lock_guard lock(mutex);
@@ -80,8 +91,24 @@ Task<void> stream_cut(Exchange& exchange) {
     exchange.abort();
 }
 
+// "/prepared/204" chooses the status, "/prepared-bad" breaks a line, "/prepared-big" has a body of
+// 200,000 bytes.
+Task<void> answer_prepared(Exchange& exchange, Seen& seen) {
+    const std::string& target = exchange.request().target;
+    const std::string_view hole = target == "/prepared-bad" ? "a\r\nX-Evil: 1" : "hole";
+    const std::array<std::string_view, 4> lines = {"X-One: 1\r\n", "X-Two: before,", hole,
+                                                   ",behind\r\nX-Three: 3\r\n"};
+    const std::string much(target == "/prepared-big" ? 200'000 : 0, 'p');
+    const std::array<std::string_view, 4> body = {"one", "", "two", much};
+    PreparedResponse response{402, lines, body};
+    if (target.starts_with("/prepared/")) response.status = std::stoi(target.substr(10));
+    auto sent = co_await exchange.respond_prepared(response);
+    if (!sent) seen.add(sent.error());
+}
+
 Task<void> answer(Exchange& exchange, Seen& seen) {
     const std::string target = exchange.request().target;
+    seen.note_thread();
     Response response = text(200, exchange.request().method + " " + target);
     if (target == "/echo") {
         co_await echo_body(exchange, seen);
@@ -97,6 +124,8 @@ Task<void> answer(Exchange& exchange, Seen& seen) {
         co_await stream_much(exchange, seen);
     } else if (target == "/cut") {
         co_await stream_cut(exchange);
+    } else if (target.starts_with("/prepared")) {
+        co_await answer_prepared(exchange, seen);
     } else if (target == "/throw") {
         throw std::runtime_error("a handler's mistake");
     } else if (target != "/silent") {
@@ -115,7 +144,8 @@ protected:
     void open(ServerOptions options = {}, std::size_t cores = 1) {
         runtime_ = std::make_unique<Runtime>(cores);
         options.listen = "127.0.0.1:0";
-        auto server = serve(*runtime_, options, [this](Exchange& exchange) { return answer(exchange, seen_); });
+        auto server = serve(*runtime_, options,
+                            [this](Exchange& exchange) { return answer(exchange, seen_); });
         ASSERT_TRUE(server) << server.error().detail;
         server_ = std::move(*server);
         runtime_->start();
@@ -124,7 +154,9 @@ protected:
         server_.reset();
         runtime_.reset();
     }
-    RawPeer connect(int receive_buffer = 0) { return RawPeer::connect(server_->address(), receive_buffer); }
+    RawPeer connect(int receive_buffer = 0) {
+        return RawPeer::connect(server_->address(), receive_buffer);
+    }
     std::string ask(std::string_view bytes) {
         RawPeer peer = connect();
         peer.send(bytes);
@@ -148,7 +180,9 @@ protected:
 
 constexpr std::string_view kGet = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
 
-bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool has(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
 
 TEST_F(ServerTest, KeepsTheConnection) {
     open();
@@ -168,9 +202,11 @@ TEST_F(ServerTest, ServesPipelinedRequestsInOrder) {
     open();
     RawPeer peer = connect();
     std::string all;
-    for (int i = 0; i < 50; ++i) all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (int i = 0; i < 50; ++i)
+        all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: a\r\n\r\n";
     peer.send(all);
-    for (int i = 0; i < 50; ++i) EXPECT_TRUE(peer.read_answer().ends_with("GET /" + std::to_string(i)));
+    for (int i = 0; i < 50; ++i)
+        EXPECT_TRUE(peer.read_answer().ends_with("GET /" + std::to_string(i)));
 }
 
 // What the first request's answer left behind must not shape how the second one's fault is told.
@@ -192,7 +228,8 @@ TEST_F(ServerTest, AnUnreadChunkedBodyIsAnsweredWithClose) {
 TEST_F(ServerTest, OneByteAtATime) {
     open();
     RawPeer peer = connect();
-    for (const char c : std::string{"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"}) {
+    for (const char c :
+         std::string{"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"}) {
         peer.send({&c, 1});
     }
     EXPECT_TRUE(peer.read_answer().ends_with("\r\n\r\nabc"));
@@ -210,7 +247,8 @@ TEST_F(ServerTest, Bodies) {
         {"length", "Content-Length: 5\r\n\r\nhello", "hello"},
         {"empty", "Content-Length: 0\r\n\r\n", ""},
         {"none", "\r\n", ""},
-        {"chunked", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: v\r\n\r\n",
+        {"chunked",
+         "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: v\r\n\r\n",
          "abc0123456789"},
         {"at the cap", "Content-Length: 100000\r\n\r\n" + big, big},
     };
@@ -229,10 +267,12 @@ TEST_F(ServerTest, Bodies) {
 
 TEST_F(ServerTest, BodyAboveTheCap) {
     open();
-    const std::string answer = ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n");
+    const std::string answer =
+        ask("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n");
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 413")) << answer;
     EXPECT_TRUE(has(answer, "Connection: close")) << answer;
-    std::string chunked = "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n186a1\r\n";
+    std::string chunked =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n186a1\r\n";
     chunked.append(100'001, 'c').append("\r\n0\r\n\r\n");
     EXPECT_TRUE(ask(chunked).starts_with("HTTP/1.1 413"));
     EXPECT_TRUE(soon([this] { return seen_.served == 2; }));
@@ -241,8 +281,8 @@ TEST_F(ServerTest, BodyAboveTheCap) {
 
 TEST_F(ServerTest, BadChunkIsInvalidAndEndsTheConnection) {
     open();
-    const std::string answer =
-        ask("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n");
+    const std::string answer = ask(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n");
     EXPECT_TRUE(has(answer, "Connection: close")) << answer;
     EXPECT_EQ(seen_.all(), std::vector<std::string>{"invalid"});
 }
@@ -257,7 +297,8 @@ TEST_F(ServerTest, BodyThatEndsEarlyIsInterrupted) {
 TEST_F(ServerTest, UnreadBodies) {
     open();
     RawPeer small = connect();
-    small.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" + std::string(60'000, 'x'));
+    small.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n" +
+               std::string(60'000, 'x'));
     EXPECT_TRUE(small.read_answer().ends_with("POST /a"));
     small.send(kGet);
     EXPECT_TRUE(small.read_answer().ends_with("GET /a")) << "a small unread body is read away";
@@ -265,19 +306,22 @@ TEST_F(ServerTest, UnreadBodies) {
     large.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\nGET /a HTTP/1.1\r\n");
     EXPECT_TRUE(has(large.read_answer(), "Connection: close"));
     large.half_close();
-    EXPECT_TRUE(large.ended()) << "a large one ends the connection and is never taken for a request";
+    EXPECT_TRUE(large.ended())
+        << "a large one ends the connection and is never taken for a request";
 }
 
 TEST_F(ServerTest, Continue) {
     open();
     RawPeer peer = connect();
-    peer.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    peer.send(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
     EXPECT_EQ(peer.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     peer.send("abc");
     EXPECT_TRUE(peer.read_answer().ends_with("abc"));
     peer.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
     const std::string refused = peer.read_answer();
-    EXPECT_TRUE(refused.starts_with("HTTP/1.1 200")) << "a handler that does not read asks for nothing";
+    EXPECT_TRUE(refused.starts_with("HTTP/1.1 200"))
+        << "a handler that does not read asks for nothing";
     EXPECT_TRUE(has(refused, "Connection: close"));
 }
 
@@ -309,15 +353,58 @@ TEST_F(ServerTest, StreamedAnswers) {
     EXPECT_TRUE(seen_.all().empty());
 }
 
+std::string without_date(std::string answer) {
+    const std::size_t at = answer.find("Date: ");
+    if (at != std::string::npos) answer.erase(at, answer.find("\r\n", at) + 2 - at);
+    return answer;
+}
+
+TEST_F(ServerTest, PreparedAnswers) {
+    open();
+    RawPeer peer = connect();
+    const std::string want =
+        "HTTP/1.1 402 Payment Required\r\nX-One: 1\r\nX-Two: before,hole,behind\r\n"
+        "X-Three: 3\r\nContent-Length: 6\r\n\r\nonetwo";
+    for (int i = 0; i < 2; ++i) {
+        peer.send("GET /prepared HTTP/1.1\r\nHost: a\r\n\r\n");
+        const std::string answer = peer.read_answer();
+        EXPECT_TRUE(has(answer, "Date: ")) << answer;
+        EXPECT_EQ(without_date(answer), want);
+    }
+    peer.send(
+        "HEAD /prepared HTTP/1.1\r\nHost: a\r\n\r\nGET /prepared/304 HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_TRUE(has(peer.read_until("\r\n\r\n"), "Content-Length: 6\r\n"))
+        << "HEAD has the length and no body";
+    const std::string not_modified = peer.read_until("\r\n\r\n");
+    EXPECT_TRUE(not_modified.starts_with("HTTP/1.1 304")) << not_modified;
+    EXPECT_FALSE(has(not_modified, "Content-Length")) << not_modified;
+    peer.send("GET /prepared-big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    const std::string big = peer.read_answer();
+    EXPECT_TRUE(big.ends_with("onetwo" + std::string(200'000, 'p')));
+    EXPECT_TRUE(has(big.substr(0, 300), "Connection: close\r\n"));
+    EXPECT_TRUE(peer.ended());
+    EXPECT_TRUE(seen_.all().empty());
+}
+
+TEST_F(ServerTest, APreparedAnswerThatBreaksALineIsNotSent) {
+    open();
+    const std::string answer = ask("GET /prepared-bad HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 500")) << answer;
+    EXPECT_FALSE(has(answer, "X-")) << answer;
+    EXPECT_EQ(seen_.all(), std::vector<std::string>{"invalid"});
+}
+
 TEST_F(ServerTest, AnAnswerThatIsNotWholeIsCut) {
     open();
     struct Row {
         const char* target;
         const char* tail;
     };
-    for (const Row& row : {Row{"/cut", "4\r\nhalf\r\n"}, Row{"/stream-short", ""}, Row{"/stream-long", ""}}) {
+    for (const Row& row :
+         {Row{"/cut", "4\r\nhalf\r\n"}, Row{"/stream-short", ""}, Row{"/stream-long", ""}}) {
         SCOPED_TRACE(row.target);
-        const std::string answer = ask(std::string{"GET "} + row.target + " HTTP/1.1\r\nHost: a\r\n\r\n");
+        const std::string answer =
+            ask(std::string{"GET "} + row.target + " HTTP/1.1\r\nHost: a\r\n\r\n");
         EXPECT_FALSE(answer.ends_with("0\r\n\r\n")) << answer;
     }
     // The client may see the cut before the handler has noted why.
@@ -332,13 +419,15 @@ TEST_F(ServerTest, OldClients) {
     EXPECT_TRUE(has(kept, "Connection: keep-alive\r\n")) << kept;
     const std::string stream = ask("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     EXPECT_TRUE(stream.ends_with("\r\n\r\nonetwothree")) << stream;
-    EXPECT_TRUE(has(stream, "Connection: close\r\n")) << "the end of the connection is the end of the body";
+    EXPECT_TRUE(has(stream, "Connection: close\r\n"))
+        << "the end of the connection is the end of the body";
     EXPECT_FALSE(has(stream, "chunked")) << stream;
 }
 
 TEST_F(ServerTest, ConnectionClose) {
     open();
-    const std::string answer = ask("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + std::string{kGet});
+    const std::string answer =
+        ask("GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + std::string{kGet});
     EXPECT_TRUE(has(answer, "Connection: close\r\n")) << answer;
     EXPECT_EQ(answer.find("HTTP/1.1 ", 1), std::string::npos) << "nothing behind it is served";
 }
@@ -347,7 +436,8 @@ TEST_F(ServerTest, AHandlersMistakes) {
     open();
     for (const char* target : {"/throw", "/silent", "/bad-header"}) {
         SCOPED_TRACE(target);
-        const std::string answer = ask(std::string{"GET "} + target + " HTTP/1.1\r\nHost: a\r\n\r\n");
+        const std::string answer =
+            ask(std::string{"GET "} + target + " HTTP/1.1\r\nHost: a\r\n\r\n");
         EXPECT_TRUE(answer.starts_with("HTTP/1.1 500")) << answer;
         EXPECT_TRUE(has(answer, R"({"error":{"code":"internal_error")")) << answer;
         EXPECT_FALSE(has(answer, "X-Two")) << answer;
@@ -362,11 +452,14 @@ TEST_F(ServerTest, Refusals) {
         const char* status;
     };
     const Row rows[] = {
-        {"both lengths", "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", "400"},
+        {"both lengths",
+         "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+         "400"},
         {"absolute form", "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
         {"long target", "GET /" + std::string(9000, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n", "414"},
         {"long target, no line end", "GET /" + std::string(9000, 'a'), "414"},
-        {"large head", "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(70'000, 'a') + "\r\n\r\n", "431"},
+        {"large head", "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(70'000, 'a') + "\r\n\r\n",
+         "431"},
         {"endless head", "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(70'000, 'a'), "431"},
         {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505"},
         {"TLS", "\x16\x03\x01\x02\n", "400"},
@@ -483,7 +576,8 @@ TEST(ServerDrain, RunningRequestsEndAndNobodyGetsIn) {
     Runtime runtime(2);
     ServerOptions options;
     options.listen = "127.0.0.1:0";
-    auto server = serve(runtime, options, [&](Exchange& exchange) { return hold(exchange, *clock, held); });
+    auto server =
+        serve(runtime, options, [&](Exchange& exchange) { return hold(exchange, *clock, held); });
     ASSERT_TRUE(server);
     runtime.start();
     RawPeer idle = RawPeer::connect((*server)->address());
@@ -507,7 +601,8 @@ TEST(ServerDrain, RunningRequestsEndAndNobodyGetsIn) {
 TEST(ServerListen, RefusesWhatItCannotBind) {
     Runtime runtime(1);
     const auto nothing = [](Exchange&) -> Task<void> { co_return; };
-    for (const char* listen : {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "example.com:80", "127.0.0.1:1x"}) {
+    for (const char* listen :
+         {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "example.com:80", "127.0.0.1:1x"}) {
         SCOPED_TRACE(listen);
         ServerOptions options;
         options.listen = listen;
@@ -534,6 +629,49 @@ TEST_F(ServerTest, ManyCoresShareOnePort) {
         EXPECT_TRUE(peer.read_answer().ends_with("GET /a"));
     }
     EXPECT_TRUE(soon([this] { return seen_.served == 40; }));
+    EXPECT_GT(seen_.thread_count(), 1U) << "the kernel spreads connections over all listeners";
+}
+
+// The first listener lets its own server's others join, and nobody else's first.
+TEST(ServerListen, SharesItsPortWithItsOwnCoresOnly) {
+    Runtime runtime(3);
+    const auto nothing = [](Exchange&) -> Task<void> { co_return; };
+    std::set<std::string> addresses;
+    std::vector<std::unique_ptr<HttpServer>> servers;
+    for (int i = 0; i < 20; ++i) {
+        ServerOptions options;
+        options.listen = "127.0.0.1:0";
+        auto server = serve(runtime, options, nothing);
+        ASSERT_TRUE(server) << server.error().detail;
+        EXPECT_TRUE(addresses.insert((*server)->address()).second)
+            << "a chosen port is nobody's yet";
+        options.listen = (*server)->address();
+        const auto second = serve(runtime, options, nothing);
+        ASSERT_FALSE(second);
+        EXPECT_EQ(second.error().code, Errc::conflict);
+        servers.push_back(std::move(*server));
+    }
+}
+
+TEST(ServerListen, TakesAPortWhoseOldConnectionsLinger) {
+    const auto nothing = [](Exchange&) -> Task<void> { co_return; };
+    ServerOptions options;
+    options.listen = "127.0.0.1:0";
+    {
+        Runtime runtime(1);
+        auto server = serve(runtime, options, nothing);
+        ASSERT_TRUE(server);
+        options.listen = (*server)->address();
+        runtime.start();
+        RawPeer peer = RawPeer::connect(options.listen);
+        peer.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        EXPECT_TRUE(has(peer.read_to_end(), "500"))
+            << "the server closes first: TIME_WAIT is its own";
+        server->reset();
+    }
+    Runtime again(2);
+    const auto server = serve(again, options, nothing);
+    EXPECT_TRUE(server) << server.error().detail;
 }
 
 }  // namespace

@@ -37,10 +37,14 @@ TEST(HasToken, Table) {
         bool want;
     };
     constexpr Row rows[] = {
-        {"alone", "close", true},         {"case", "CLOSE", true},
-        {"second", "keep-alive, close", true}, {"tabs", "\tclose\t,x", true},
-        {"part of a word", "closed", false},   {"empty", "", false},
-        {"empty items", ",, ,close", true},    {"two words", "not close", false},
+        {"alone", "close", true},
+        {"case", "CLOSE", true},
+        {"second", "keep-alive, close", true},
+        {"tabs", "\tclose\t,x", true},
+        {"part of a word", "closed", false},
+        {"empty", "", false},
+        {"empty items", ",, ,close", true},
+        {"two words", "not close", false},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
@@ -50,14 +54,34 @@ TEST(HasToken, Table) {
 
 TEST(RemoveHopByHop, TakesThisHopsAndWhatConnectionNames) {
     Headers headers;
-    for (const char* name : {"Host", "keep-alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
-                             "Proxy-Authorization", "proxy-anything", "X-Hop", "X-Hopper", "Payment-Signature"}) {
+    for (const char* name :
+         {"Host", "keep-alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+          "Proxy-Authorization", "proxy-anything", "X-Hop", "X-Hopper", "Payment-Signature"}) {
         headers.add(name, "v");
     }
     headers.add("Connection", "x-hop, close");
     headers.add("CONNECTION", "upgrade");
     remove_hop_by_hop(headers);
     EXPECT_EQ(names(headers), "Host X-Hopper Payment-Signature ");
+}
+
+TEST(RemoveHopByHop, EachNameOfThisHopAndNoOther) {
+    for (const char* name :
+         {"TE", "te", "Trailer", "Upgrade", "upGRADE", "Connection", "Keep-Alive", "keep-alive",
+          "Transfer-Encoding", "TRANSFER-ENCODING", "Proxy-Authorization", "proxy-", "PROXY-x"}) {
+        Headers headers;
+        headers.add(name, "x");
+        remove_hop_by_hop(headers);
+        EXPECT_TRUE(headers.list().empty()) << name;
+    }
+    for (const char* name :
+         {"T", "TF", "Trailers", "Upgrad", "Connections", "Keep-Alove", "Transfer-Encodin_",
+          "Proxy", "Proxx-A", "X-Proxy-A", "Content-Type", "p"}) {
+        Headers headers;
+        headers.add(name, "x");
+        remove_hop_by_hop(headers);
+        EXPECT_EQ(headers.list().size(), 1U) << name;
+    }
 }
 
 TEST(StatusText, KnowsThePaymentOne) {

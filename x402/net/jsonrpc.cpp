@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is asked when, and what an answer means. The judgement of one HTTP answer is a pure function; which endpoint
-// rests until when stands under one mutex, never held across a wait.
+// Who is asked when, and what an answer means. The judgement of one HTTP answer is a pure function;
+// which endpoint rests until when stands under one mutex, never held across a wait.
 #include "x402/net/jsonrpc.hpp"
 
 #include <algorithm>
@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kBatchCalls = 256;
 constexpr std::size_t kEndpoints = 16;
+constexpr std::size_t kGatheringCalls = 256;  // of call_all, to one endpoint, at once
 constexpr Duration kFirstRest{1'000};
 constexpr Duration kLongestRest{60'000};
 
@@ -28,6 +29,7 @@ struct Endpoint {
     std::uint64_t failed = 0;
     Duration rest{0};           // how long it rests after its next failure is twice this
     Duration resting_until{0};  // of Clock::steady
+    std::size_t gathering = 0;  // calls of call_all under way
 };
 
 json::Object call_object(const RpcCall& call, std::int64_t id) {
@@ -39,7 +41,9 @@ json::Object call_object(const RpcCall& call, std::int64_t id) {
     return object;
 }
 
-std::unexpected<Error> nonsense(const char* what) { return fail(Errc::bad_peer, what); }
+std::unexpected<Error> nonsense(const char* what) {
+    return fail(Errc::bad_peer, what);
+}
 
 // JSON-RPC 2.0 section 5: a result or an error, never both. Some nodes send the other one as null.
 Result<RpcReply> read_reply(const json::Object& object) {
@@ -74,14 +78,16 @@ Result<std::vector<RpcReply>> read_one(const json::Value& value, std::int64_t fi
     const json::Object& object = value.get_object();
     X402_TRY(RpcReply reply, read_reply(object));
     // A node that could not even read the request answers with id null.
-    if (id_of(object) != first_id && !reply.error) return nonsense("the node's answer has another id");
+    if (id_of(object) != first_id && !reply.error)
+        return nonsense("the node's answer has another id");
     std::vector<RpcReply> replies;
     replies.push_back(std::move(reply));
     return replies;
 }
 
 // Answers to a batch come in any order (section 6), each exactly once.
-Result<std::vector<RpcReply>> read_many(const json::Value& value, std::int64_t first_id, std::size_t count) {
+Result<std::vector<RpcReply>> read_many(const json::Value& value, std::int64_t first_id,
+                                        std::size_t count) {
     if (!value.is_array()) return nonsense("the node's answer to a batch is no list");
     if (value.get_array().size() != count) return nonsense("the node left out answers of a batch");
     std::vector<std::optional<RpcReply>> placed(count);
@@ -98,9 +104,10 @@ Result<std::vector<RpcReply>> read_many(const json::Value& value, std::int64_t f
     return replies;
 }
 
-// What a node said itself counts, whatever status it chose below 500; anything else is trouble on the way.
-Result<std::vector<RpcReply>> judge(const ClientResponse& response, std::int64_t first_id, std::size_t count,
-                                    bool batch) {
+// What a node said itself counts, whatever status it chose below 500; anything else is trouble on
+// the way.
+Result<std::vector<RpcReply>> judge(const ClientResponse& response, std::int64_t first_id,
+                                    std::size_t count, bool batch) {
     const std::string status = "HTTP " + std::to_string(response.status);
     if (response.status == 429 || response.status >= 500) return fail(Errc::unavailable, status);
     const bool good = response.status >= 200 && response.status < 300;
@@ -115,7 +122,8 @@ Result<std::vector<RpcReply>> judge(const ClientResponse& response, std::int64_t
 }
 
 bool may_have_acted(Errc code) noexcept {
-    return code == Errc::interrupted || code == Errc::timeout || code == Errc::bad_peer || code == Errc::too_large;
+    return code == Errc::interrupted || code == Errc::timeout || code == Errc::bad_peer ||
+           code == Errc::too_large;
 }
 
 struct Asked {
@@ -125,18 +133,25 @@ struct Asked {
     bool batch = false;
 };
 
-class Client final : public RpcClient {
+// What the client is, shared with the calls that it no longer waits for and that may outlive it.
+class Core : public std::enable_shared_from_this<Core> {
 public:
-    Client(RpcOptions options, std::vector<Endpoint> endpoints, HttpClient& http, Env env)
+    Core(RpcOptions options, std::vector<Endpoint> endpoints, HttpClient& http, Env env)
         : options_(std::move(options)), http_(http), env_(env), endpoints_(std::move(endpoints)) {}
 
-    Task<Result<RpcReply>> call(RpcCall request) override {
+    // After this nothing outside is touched any more: whatever the client was given may go.
+    void close() {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+    }
+
+    Task<Result<RpcReply>> call(RpcCall request) {
         const Asked asked = ask(request);
         X402_CO_TRY(auto replies, co_await try_all(asked));
         co_return std::move(replies.front());
     }
 
-    Task<Result<std::vector<RpcReply>>> batch(std::vector<RpcCall> calls) override {
+    Task<Result<std::vector<RpcReply>>> batch(std::vector<RpcCall> calls) {
         X402_CHECK(!calls.empty() && calls.size() <= kBatchCalls);
         Asked asked;
         asked.count = calls.size();
@@ -144,31 +159,35 @@ public:
         asked.first_id = take_ids(calls.size());
         json::Array list;
         for (const RpcCall& one : calls) {
-            list.emplace_back(call_object(one, asked.first_id + static_cast<std::int64_t>(list.size())));
+            list.emplace_back(
+                call_object(one, asked.first_id + static_cast<std::int64_t>(list.size())));
         }
         asked.body = json::dump(json::Value(std::move(list)));
         co_return co_await try_all(asked);
     }
 
-    Task<std::vector<Result<RpcReply>>> call_all(RpcCall request) override;
+    Task<std::vector<Result<RpcReply>>> call_all(RpcCall request);
 
-    std::size_t endpoints() const noexcept override { return endpoints_.size(); }
+    std::size_t endpoints() const noexcept { return endpoints_.size(); }
 
-    std::vector<RpcStats> stats() const override {
+    std::vector<RpcStats> stats() const {
         const Duration now = env_.clock.steady();
         const std::lock_guard lock(mutex_);
         std::vector<RpcStats> all;
         for (const Endpoint& endpoint : endpoints_) {
-            all.push_back({endpoint.origin, endpoint.ok, endpoint.failed, endpoint.resting_until > now});
+            all.push_back(
+                {endpoint.origin, endpoint.ok, endpoint.failed, endpoint.resting_until > now});
         }
         return all;
     }
 
 private:
     struct Gathering;
-    static Task<void> gather_one(Client& client, const Asked& asked, std::size_t index,
+    struct Place;
+    static Task<void> gather_one(std::shared_ptr<Place> place, std::shared_ptr<const Asked> asked,
                                  std::shared_ptr<Gathering> into);
-    Task<Result<std::vector<RpcReply>>> try_one(const Asked& asked, std::size_t index, Duration wait);
+    Task<Result<std::vector<RpcReply>>> try_one(const Asked& asked, std::size_t index,
+                                                Duration wait);
     Task<Result<std::vector<RpcReply>>> try_all(const Asked& asked);
 
     std::int64_t take_ids(std::size_t count) {
@@ -194,9 +213,38 @@ private:
         return all;
     }
 
-    void note(std::size_t index, bool good) {
-        const Duration now = env_.clock.steady();
+    bool closed() const {
         const std::lock_guard lock(mutex_);
+        return closed_;
+    }
+
+    // Holds one of the places for calls to an endpoint that nobody may wait for; also when its
+    // frame dies unresumed.
+    struct Place {
+        Place(std::shared_ptr<Core> owner, std::size_t at) : core(std::move(owner)), index(at) {}
+        Place(const Place&) = delete;
+        Place& operator=(const Place&) = delete;
+        ~Place() {
+            const std::lock_guard lock(core->mutex_);
+            --core->endpoints_[index].gathering;
+        }
+        std::shared_ptr<Core> core;
+        std::size_t index;
+    };
+    // Empty when too many are under way.
+    std::shared_ptr<Place> enter(std::size_t index) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (endpoints_[index].gathering >= kGatheringCalls) return nullptr;
+            ++endpoints_[index].gathering;
+        }
+        return std::make_shared<Place>(shared_from_this(), index);
+    }
+
+    void note(std::size_t index, bool good) {
+        const std::lock_guard lock(mutex_);
+        if (closed_) return;
+        const Duration now = env_.clock.steady();
         Endpoint& endpoint = endpoints_[index];
         if (good) {
             ++endpoint.ok;
@@ -215,10 +263,13 @@ private:
     Env env_;
     std::atomic<std::int64_t> next_id_{1};
     mutable std::mutex mutex_;
+    bool closed_ = false;
     std::vector<Endpoint> endpoints_;  // their number and URLs never change
 };
 
-Task<Result<std::vector<RpcReply>>> Client::try_one(const Asked& asked, std::size_t index, Duration wait) {
+Task<Result<std::vector<RpcReply>>> Core::try_one(const Asked& asked, std::size_t index,
+                                                  Duration wait) {
+    if (closed()) co_return fail(Errc::cancelled, "the client is gone");
     ClientRequest request;
     request.method = "POST";
     request.url = endpoints_[index].url;
@@ -239,7 +290,7 @@ Task<Result<std::vector<RpcReply>>> Client::try_one(const Asked& asked, std::siz
     co_return fail(std::move(error));
 }
 
-Task<Result<std::vector<RpcReply>>> Client::try_all(const Asked& asked) {
+Task<Result<std::vector<RpcReply>>> Core::try_all(const Asked& asked) {
     const Duration until = env_.clock.steady() + options_.total;
     const std::vector<std::size_t> turns = order();
     Error last{Errc::unreachable, "no endpoint", {}, {}, true};
@@ -258,41 +309,59 @@ Task<Result<std::vector<RpcReply>>> Client::try_all(const Asked& asked) {
     co_return fail(std::move(last));
 }
 
-struct Client::Gathering {
+struct Core::Gathering {
     std::mutex mutex;
     std::vector<std::optional<Result<RpcReply>>> replies;
     std::size_t missing = 0;
+    bool answered = false;  // one of them by what a node said
     Bell bell;
+
+    void put(std::size_t index, Result<RpcReply> reply) {
+        {
+            const std::lock_guard lock(mutex);
+            answered = answered || reply.has_value();
+            replies[index].emplace(std::move(reply));
+            --missing;
+        }
+        bell.ring();
+    }
 };
 
-Task<void> Client::gather_one(Client& client, const Asked& asked, std::size_t index,
-                              std::shared_ptr<Gathering> into) {
-    auto replies = co_await client.try_one(asked, index, client.options_.timeout);
-    {
-        const std::lock_guard lock(into->mutex);
-        into->replies[index].emplace(replies ? Result<RpcReply>{std::move(replies->front())}
-                                             : Result<RpcReply>{fail(replies.error())});
-        --into->missing;
-    }
-    into->bell.ring();
+Task<void> Core::gather_one(std::shared_ptr<Place> place, std::shared_ptr<const Asked> asked,
+                            std::shared_ptr<Gathering> into) {
+    auto replies =
+        co_await place->core->try_one(*asked, place->index, place->core->options_.timeout);
+    into->put(place->index, replies ? Result<RpcReply>{std::move(replies->front())}
+                                    : Result<RpcReply>{fail(replies.error())});
 }
 
-Task<std::vector<Result<RpcReply>>> Client::call_all(RpcCall request) {
+Task<std::vector<Result<RpcReply>>> Core::call_all(RpcCall request) {
     const auto asked = std::make_shared<const Asked>(ask(request));
     const auto all = std::make_shared<Gathering>();
     all->replies.resize(endpoints_.size());
     all->missing = endpoints_.size();
     const Executor executor = co_await this_executor();
     for (std::size_t i = 0; i < endpoints_.size(); ++i) {
-        spawn_on(executor, [this, asked, i, all] { return gather_one(*this, *asked, i, all); });
+        auto place = enter(i);
+        if (!place) {
+            all->put(i, fail(Errc::unreachable,
+                             endpoints_[i].origin + ": too many calls are under way"));
+            continue;
+        }
+        spawn_on(executor, [place, asked, all] { return gather_one(place, asked, all); });
     }
     // Every request has a deadline of its own; the margin only covers a machine that is very busy.
-    const Duration until = env_.clock.steady() + 2 * options_.timeout;
+    Duration until = env_.clock.steady() + 2 * options_.timeout;
+    bool hurried = request.fan_out_wait == Duration{0};
     for (;;) {
         const std::uint64_t seen = all->bell.count();
         {
             const std::lock_guard lock(all->mutex);
             if (all->missing == 0) break;
+            if (!hurried && all->answered) {
+                until = std::min(until, env_.clock.steady() + request.fan_out_wait);
+                hurried = true;
+            }
         }
         const Duration left = until - env_.clock.steady();
         const bool rung = co_await all->bell.wait(seen, left);
@@ -301,10 +370,34 @@ Task<std::vector<Result<RpcReply>>> Client::call_all(RpcCall request) {
     const std::lock_guard lock(all->mutex);
     std::vector<Result<RpcReply>> out;
     for (auto& reply : all->replies) {
-        out.push_back(reply ? std::move(*reply) : Result<RpcReply>{fail(Errc::timeout, "no answer in time")});
+        out.push_back(reply ? std::move(*reply)
+                            : Result<RpcReply>{fail(Errc::timeout, "no answer in time")});
     }
     co_return out;
 }
+
+class Client final : public RpcClient {
+public:
+    explicit Client(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+    ~Client() override { core_->close(); }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    Task<Result<RpcReply>> call(RpcCall request) override {
+        return core_->call(std::move(request));
+    }
+    Task<Result<std::vector<RpcReply>>> batch(std::vector<RpcCall> calls) override {
+        return core_->batch(std::move(calls));
+    }
+    Task<std::vector<Result<RpcReply>>> call_all(RpcCall request) override {
+        return core_->call_all(std::move(request));
+    }
+    std::size_t endpoints() const noexcept override { return core_->endpoints(); }
+    std::vector<RpcStats> stats() const override { return core_->stats(); }
+
+private:
+    std::shared_ptr<Core> core_;
+};
 
 }  // namespace
 
@@ -320,7 +413,8 @@ Result<std::unique_ptr<RpcClient>> make_rpc_client(RpcOptions options, HttpClien
         endpoint.origin = parts.origin();
         endpoints.push_back(std::move(endpoint));
     }
-    return std::make_unique<Client>(std::move(options), std::move(endpoints), http, env);
+    return std::make_unique<Client>(
+        std::make_shared<Core>(std::move(options), std::move(endpoints), http, env));
 }
 
 }  // namespace x402::net

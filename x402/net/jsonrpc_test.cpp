@@ -9,6 +9,7 @@
 
 #include "x402/base/json.hpp"
 #include "x402/base/limits.hpp"
+#include "x402/base/sync.hpp"
 #include "x402/net/http_server.hpp"
 #include "x402/net/runtime.hpp"
 
@@ -34,6 +35,7 @@ struct Scripted {
     std::string body;
     std::optional<Errc> trouble;
     Duration takes{0};
+    bool hangs = false;  // until the test lets it go on
 };
 
 class ScriptedHttp final : public HttpClient {
@@ -48,6 +50,11 @@ public:
         Scripted turn = turns.empty() ? Scripted{} : turns.front();
         if (turns.size() > 1) turns.pop_front();
         clock_.time += turn.takes;
+        while (turn.hangs && !released) {
+            const std::uint64_t seen = release.count();
+            const bool rung = co_await release.wait(seen, 1h);
+            EXPECT_TRUE(rung);
+        }
         if (turn.trouble) co_return fail(*turn.trouble, "scripted");
         ClientResponse response;
         response.status = turn.status;
@@ -57,7 +64,8 @@ public:
         for (int i = 0; i < 3; ++i) {
             const std::string mark = i == 0 ? "%ID%" : "%ID+" + std::to_string(i) + "%";
             const std::size_t at = response.body.find(mark);
-            if (at != std::string::npos) response.body.replace(at, mark.size(), std::to_string(std::stoll(id) + i));
+            if (at != std::string::npos)
+                response.body.replace(at, mark.size(), std::to_string(std::stoll(id) + i));
         }
         co_return response;
     }
@@ -66,6 +74,8 @@ public:
     std::vector<std::string> asked;
     std::vector<Duration> timeouts;
     std::string last_body;
+    Bell release;
+    bool released = false;
 
 private:
     TestClock& clock_;
@@ -128,7 +138,8 @@ TEST_F(RpcTest, AsksTheFirstAndReadsTheResult) {
     EXPECT_EQ(reply->result->as_string(), "0x1");
     EXPECT_FALSE(reply->error);
     EXPECT_EQ(http_.asked, std::vector<std::string>{kA});
-    EXPECT_EQ(http_.last_body, R"({"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":["x",1]})");
+    EXPECT_EQ(http_.last_body,
+              R"({"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":["x",1]})");
 }
 
 TEST_F(RpcTest, ANodesOwnNoNeverFailsOver) {
@@ -189,11 +200,13 @@ TEST_F(RpcTest, InfrastructureFailsOverAndRests) {
         EXPECT_EQ(http_.asked, (std::vector<std::string>{kA, kB}));
         EXPECT_TRUE(client_->stats()[0].resting);
         ASSERT_TRUE(call());
-        EXPECT_EQ(http_.asked, std::vector<std::string>{kB}) << "a resting endpoint is not asked first";
+        EXPECT_EQ(http_.asked, std::vector<std::string>{kB})
+            << "a resting endpoint is not asked first";
         http_.scripts[kA] = {{200, kGood, {}, {}}};
         clock_.time += 61s;
         ASSERT_TRUE(call());
-        EXPECT_EQ(http_.asked, std::vector<std::string>{kA}) << "after its rest it is the first again";
+        EXPECT_EQ(http_.asked, std::vector<std::string>{kA})
+            << "after its rest it is the first again";
     }
 }
 
@@ -245,15 +258,19 @@ TEST_F(RpcTest, TheTotalIsKept) {
 }
 
 TEST_F(RpcTest, Batches) {
-    script({200, R"([{"id":%ID+1%,"result":"b"},{"id":%ID%,"error":{"code":3,"message":"reverted"}}])", {}, {}});
+    script({200,
+            R"([{"id":%ID+1%,"result":"b"},{"id":%ID%,"error":{"code":3,"message":"reverted"}}])",
+            {},
+            {}});
     const auto replies = batch(2);
     ASSERT_TRUE(replies) << to_string(replies.error());
     EXPECT_EQ((*replies)[0].error->code, 3);
     EXPECT_EQ((*replies)[1].result->as_string(), "b");
     EXPECT_TRUE(http_.last_body.starts_with(R"([{"jsonrpc":"2.0","id":)")) << http_.last_body;
-    for (const char* bad : {R"([{"id":%ID%,"result":1}])", R"({"id":%ID%,"result":1})",
-                            R"([{"id":%ID%,"result":1},{"id":77777,"result":1}])",
-                            R"([{"id":%ID%,"result":1},{"result":1}])", R"([{"id":%ID%,"result":1},7])"}) {
+    for (const char* bad :
+         {R"([{"id":%ID%,"result":1}])", R"({"id":%ID%,"result":1})",
+          R"([{"id":%ID%,"result":1},{"id":77777,"result":1}])",
+          R"([{"id":%ID%,"result":1},{"result":1}])", R"([{"id":%ID%,"result":1},7])"}) {
         SCOPED_TRACE(bad);
         clock_.time += 10min;
         script({200, bad, {}, {}});
@@ -275,12 +292,135 @@ TEST_F(RpcTest, CallAllHearsEveryEndpoint) {
     EXPECT_TRUE(replies[1]);
 }
 
+// --- call_all that does not wait for everybody ---
+
+struct FanOut {
+    std::vector<Result<RpcReply>> replies;
+    std::vector<Result<RpcReply>> again;
+};
+
+Task<void> hurry_into(RpcClient& client, Duration wait, std::vector<Result<RpcReply>>& into) {
+    RpcCall call{"m", {}, wait};
+    into = co_await client.call_all(std::move(call));
+}
+
+Task<void> let_go(ScriptedHttp& http) {
+    http.released = true;
+    http.release.ring();
+    co_return;
+}
+
+// Lets the hanging endpoint go on once everybody else has spoken, and looks at the client at the
+// end.
+Task<void> hurry_and_let_go(RpcClient& client, ScriptedHttp& http, FanOut& out) {
+    co_await hurry_into(client, 5ms, out.replies);
+    co_await let_go(http);
+    // The same thread runs the call that was left: a turn of the loop later it has ended.
+    Bell never;
+    co_await never.wait(never.count(), 1ms);
+    co_await hurry_into(client, 0ms, out.again);
+}
+
+TEST_F(RpcTest, FanOutEndsSoonAfterTheFirstAnswer) {
+    script({200, kGood, {}, {}, true});
+    FanOut out;
+    run_blocking([&] { return hurry_and_let_go(*client_, http_, out); });
+    ASSERT_EQ(out.replies.size(), 2U);
+    ASSERT_FALSE(out.replies[0]);
+    EXPECT_EQ(out.replies[0].error().code, Errc::timeout) << "it may have been sent";
+    EXPECT_TRUE(out.replies[1]);
+    EXPECT_TRUE(out.again[0] && out.again[1]);
+    EXPECT_EQ(client_->stats()[0].ok, 2U) << "the call that was left counts when it ends";
+}
+
+TEST_F(RpcTest, ANodesNoIsAnAnswerThatEndsTheFanOut) {
+    script({200, kGood, {}, {}, true});
+    http_.scripts[kB] = {{200, kNo, {}, {}}};
+    FanOut out;
+    run_blocking([&] { return hurry_and_let_go(*client_, http_, out); });
+    EXPECT_FALSE(out.replies[0]);
+    EXPECT_EQ(out.replies[1]->error->code, -32000);
+}
+
+Task<void> let_go_later(ScriptedHttp& http) {
+    Bell never;
+    co_await never.wait(never.count(), 30ms);
+    co_await let_go(http);
+}
+
+Task<void> hurry_while_it_hangs(RpcClient& client, ScriptedHttp& http, Duration wait, FanOut& out) {
+    const Executor executor = co_await this_executor();
+    spawn_on(executor, [&http] { return let_go_later(http); });
+    co_await hurry_into(client, wait, out.replies);
+}
+
+TEST_F(RpcTest, FanOutWaitsForASlowNode) {
+    struct Row {
+        const char* name;
+        Scripted other;
+        Duration wait;
+    };
+    const Row rows[] = {{"nobody asked to hurry", {200, kGood, {}, {}}, 0ms},
+                        {"trouble is no answer", {0, "", Errc::unreachable, {}}, 1ms},
+                        {"neither is a 503", {503, "", {}, {}}, 1ms}};
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        http_.released = false;
+        script({200, kGood, {}, {}, true});
+        http_.scripts[kB] = {row.other};
+        FanOut out;
+        run_blocking([&] { return hurry_while_it_hangs(*client_, http_, row.wait, out); });
+        ASSERT_EQ(out.replies.size(), 2U);
+        EXPECT_TRUE(out.replies[0])
+            << "the only answer there will be, or one of all that were asked for";
+    }
+}
+
+Task<void> hurry_and_leave(std::unique_ptr<RpcClient>& client, ScriptedHttp& http, FanOut& out) {
+    co_await hurry_into(*client, 5ms, out.replies);
+    client.reset();
+    co_await let_go(http);
+    Bell never;
+    co_await never.wait(never.count(), 1ms);
+}
+
+TEST_F(RpcTest, ACallThatWasLeftOutlivesItsClient) {
+    auto clock = std::make_unique<TestClock>();
+    RpcOptions options;
+    options.urls = {kA, kB};
+    auto client = make_rpc_client(options, http_, Env{*clock, *random_});
+    ASSERT_TRUE(client);
+    script({503, "", {}, {}, true});
+    FanOut out;
+    run_blocking([&] { return hurry_and_leave(*client, http_, out); });
+    EXPECT_FALSE(out.replies[0]);
+    EXPECT_TRUE(out.replies[1]);
+    EXPECT_EQ(http_.asked.size(), 2U);
+}
+
+Task<void> hurry_often(RpcClient& client, int times, FanOut& out) {
+    for (int i = 0; i < times; ++i) co_await hurry_into(client, 1ms, out.replies);
+}
+
+TEST_F(RpcTest, CallsThatWereLeftAreCounted) {
+    script({200, kGood, {}, {}, true});
+    FanOut out;
+    run_blocking([&] { return hurry_often(*client_, 256, out); });
+    EXPECT_EQ(out.replies[0].error().code, Errc::timeout);
+    // That context has ended, and with it the calls: their places are free again.
+    run_blocking([&] { return hurry_often(*client_, 257, out); });
+    EXPECT_EQ(out.replies[0].error().code, Errc::unreachable) << "nothing was sent to it";
+    EXPECT_TRUE(out.replies[1]);
+}
+
 TEST(RpcOptionsTest, Refused) {
     TestClock clock;
     ScriptedHttp http(clock);
     auto random = make_test_random(1);
-    for (const std::vector<std::string>& urls :
-         {std::vector<std::string>{}, {"ws://a"}, {"http://u:p@a"}, std::vector<std::string>(17, "http://a")}) {
+    for (const std::vector<std::string>& urls : {std::vector<std::string>{},
+                                                 {"ws://a"},
+                                                 {"http://u:p@a"},
+                                                 std::vector<std::string>(17, "http://a")}) {
         RpcOptions options;
         options.urls = urls;
         const auto client = make_rpc_client(options, http, Env{clock, *random});
@@ -294,7 +434,8 @@ Task<void> node(Exchange& exchange) {
     Response response;
     const auto call = json::parse_object(body ? *body : "");
     if (call) {
-        response.body = R"({"jsonrpc":"2.0","id":)" + json::dump(call->at("id")) + R"(,"result":true})";
+        response.body =
+            R"({"jsonrpc":"2.0","id":)" + json::dump(call->at("id")) + R"(,"result":true})";
     } else {
         response.head.status = 400;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The threads under everything. A context is told that one thread runs it, which spares Asio its wake-ups
-// within that thread; posting from other threads stays safe.
+// The threads under everything. A context is told that one thread runs it, which spares Asio its
+// wake-ups within that thread; posting from other threads stays safe.
 #include "x402/net/runtime.hpp"
 
 #include <algorithm>
@@ -28,17 +28,19 @@ namespace {
 
 class Context : public asio::io_context {
 public:
-    // A timer brings the reactor along, so that a thread without work waits there. Without one it would wait on a
-    // condition variable, which Asio signals after its unlock: the context may be gone by then when the posted work
-    // was the last, as in run_blocking.
+    // A timer brings the reactor along, so that a thread without work waits there. Without one it
+    // would wait on a condition variable, which Asio signals after its unlock: the context may be
+    // gone by then when the posted work was the last, as in run_blocking.
     Context() : asio::io_context(1) { const asio::steady_timer starts_the_reactor(*this); }
-    // Destroys the pending coroutines but leaves the services, which coroutines of other cores may still use.
+    // Destroys the pending coroutines but leaves the services, which coroutines of other cores may
+    // still use.
     using asio::execution_context::shutdown;
 };
 
 using WorkGuard = asio::executor_work_guard<asio::io_context::executor_type>;
 
-// Going on after an unknown exception could lose the state of a payment; the journal survives a restart.
+// Going on after an unknown exception could lose the state of a payment; the journal survives a
+// restart.
 void end_process_if(const std::exception_ptr& failure) noexcept {
     if (!failure) return;
     try {
@@ -52,7 +54,9 @@ void end_process_if(const std::exception_ptr& failure) noexcept {
 }
 
 // Keeps the callable alive until the coroutine it made has ended.
-Task<void> run_started(std::function<Task<void>()> start) { co_await start(); }
+Task<void> run_started(std::function<Task<void>()> start) {
+    co_await start();
+}
 
 }  // namespace
 
@@ -89,7 +93,9 @@ Runtime::Runtime(std::size_t threads) : state_(std::make_unique<State>()) {
     }
 }
 
-Runtime::~Runtime() { end(); }
+Runtime::~Runtime() {
+    end();
+}
 
 void Runtime::end() {
     stop();
@@ -100,7 +106,9 @@ void Runtime::end() {
     for (const auto& context : state_->contexts) context->shutdown();
 }
 
-std::size_t Runtime::cores() const noexcept { return state_->contexts.size(); }
+std::size_t Runtime::cores() const noexcept {
+    return state_->contexts.size();
+}
 
 Executor Runtime::core(std::size_t index) const noexcept {
     X402_CHECK(index < state_->contexts.size());
@@ -116,7 +124,9 @@ void Runtime::run() {
     state_->run_thread(0);
 }
 
-void Runtime::start() { state_->start_threads(0); }
+void Runtime::start() {
+    state_->start_threads(0);
+}
 
 void Runtime::stop() {
     for (const auto& context : state_->contexts) context->stop();
@@ -125,7 +135,8 @@ void Runtime::stop() {
 void Runtime::on_signal(std::function<void(int)> handler) {
     X402_CHECK(!state_->signals);
     state_->signal_handler = std::move(handler);
-    state_->signals = std::make_unique<asio::signal_set>(*state_->contexts[0], SIGHUP, SIGTERM, SIGINT);
+    state_->signals =
+        std::make_unique<asio::signal_set>(*state_->contexts[0], SIGHUP, SIGTERM, SIGINT);
     state_->wait_signal();
 }
 
@@ -134,22 +145,26 @@ void spawn_on(const Executor& executor, std::function<Task<void>()> start) {
                    [](const std::exception_ptr& failure) { end_process_if(failure); });
 }
 
-Task<Executor> this_executor() { co_return co_await asio::this_coro::executor; }
+Task<Executor> this_executor() {
+    co_return co_await asio::this_coro::executor;
+}
 
 Task<void> run_on(Executor executor, std::function<Task<void>()> start) {
     co_await asio::co_spawn(executor, run_started(std::move(start)), asio::use_awaitable);
 }
 
 void run_blocking(std::function<Task<void>()> start) {
-    // Another thread that has just posted the last completion may still be inside the call that posted it, and
-    // touches the context on its way out. So a context that has done its work is kept until a few more have.
+    // Another thread that has just posted the last completion may still be inside the call that
+    // posted it, and touches the context on its way out. So a context that has done its work is
+    // kept until a few more have.
     constexpr std::size_t kRetired = 8;
     thread_local std::deque<std::unique_ptr<Context>> retired;
     auto context = std::make_unique<Context>();
     asio::co_spawn(context->get_executor(), run_started(std::move(start)),
                    [&context](const std::exception_ptr& failure) {
                        end_process_if(failure);
-                       // What the coroutine left behind, such as an idle timer, must not hold the caller.
+                       // What the coroutine left behind, such as an idle timer, must not hold the
+                       // caller.
                        context->stop();
                    });
     context->run();

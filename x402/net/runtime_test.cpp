@@ -107,7 +107,8 @@ Task<void> watch_deadline(Clock& clock, std::vector<int>& fired) {
     deadline.set(1ms);
     deadline.set(30ms);
     co_await clock.sleep(10ms);
-    EXPECT_FALSE(deadline.passed()) << "a deadline that was moved back does not pass at its old time";
+    EXPECT_FALSE(deadline.passed())
+        << "a deadline that was moved back does not pass at its old time";
     while (!deadline.passed()) co_await clock.sleep(1ms);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The courier between a socket, the codec and the handler. Speed comes from few system calls: a small answer is one
-// write, tried at once without leaving the coroutine; buffers and the request's strings are used again. The head
-// of a streamed answer is held until the end of this turn of the loop, so that it leaves with its first piece
-// where that is there already.
+// The courier between a socket, the codec and the handler. Speed comes from few system calls: a
+// small answer is one write, tried at once without leaving the coroutine; buffers and the request's
+// strings are used again. The head of a streamed answer is held until the end of this turn of the
+// loop, so that it leaves with its first piece where that is there already.
 #include "x402/net/server_connection.hpp"
 
 #include <sys/socket.h>
@@ -32,17 +32,46 @@ using http1::Framing;
 
 constexpr std::size_t kFirstBuffer = 4 * 1024;
 constexpr std::size_t kKeptBuffer = 16 * 1024;
-constexpr std::size_t kJoinedBody = 16 * 1024;     // a body up to this is copied behind its head
-constexpr std::uint64_t kDrainedBody = 64 * 1024;  // of a request's body that the handler did not read
+constexpr std::size_t kJoinedBody = 16 * 1024;  // a body up to this is copied behind its head
+constexpr std::uint64_t kDrainedBody =
+    64 * 1024;  // of a request's body that the handler did not read
 constexpr std::size_t kLingerBytes = 256 * 1024;
 constexpr Duration kLinger{1000};
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+// RFC 9110 8.6: these announce no length, since they have no body.
+bool has_length(int status) noexcept {
+    return status != 204 && status != 304;
+}
 
 std::string error_body(std::string_view code, std::string_view message) {
     std::string body = R"({"error":{"code":")";
     body.append(code).append(R"(","message":")").append(message).append("\"}}");
     return body;
 }
+
+// Up to three pieces on their way out, one behind the other.
+struct Outgoing {
+    std::array<std::string_view, 3> parts;
+    std::size_t at = 0;
+    error_code error{};
+
+    // Writes what the socket takes now. True: nothing is left; otherwise `error` says whether it is
+    // full or broken.
+    bool push(tcp::socket& socket) noexcept {
+        for (;;) {
+            while (at < parts.size() && parts[at].empty()) ++at;
+            if (at == parts.size()) return true;
+            std::array<asio::const_buffer, 3> buffers;
+            for (std::size_t i = at; i < parts.size(); ++i)
+                buffers[i - at] = asio::buffer(parts[i]);
+            std::size_t sent = socket.write_some(buffers, error);
+            if (error) return false;
+            for (; at < parts.size() && sent >= parts[at].size(); ++at) sent -= parts[at].size();
+            if (at < parts.size()) parts[at].remove_prefix(sent);
+        }
+    }
+};
 
 class Connection final : public ServerConnection,
                          public Exchange,
@@ -69,10 +98,15 @@ public:
     std::string_view peer() const noexcept override { return peer_; }
     Task<Result<std::size_t>> read(std::span<char> into) override;
     Task<Result<void>> respond(const Response& response) override;
-    Task<Result<void>> start(const ResponseHead& head, std::optional<std::uint64_t> length) override;
+    Task<Result<void>> respond_prepared(const PreparedResponse& response) override;
+    Task<Result<void>> start(const ResponseHead& head,
+                             std::optional<std::uint64_t> length) override;
     Task<Result<void>> write(std::string_view piece) override;
     Task<Result<void>> finish() override;
-    void abort() noexcept override { aborted_ = true; reset_socket(); }
+    void abort() noexcept override {
+        aborted_ = true;
+        reset_socket();
+    }
     bool answered() const noexcept override { return answered_; }
 
 private:
@@ -81,11 +115,14 @@ private:
     Task<bool> fill(Duration wait);
     Task<Result<std::size_t>> read_past_buffer(std::span<char> into);
     Task<void> handle();
+    bool is_at_the_next() const noexcept;
     Task<bool> leave_request();
+    void keep_little() noexcept;
     Task<void> refuse(int status, std::string_view code, std::string_view message);
     Task<void> linger();
-    Task<Result<void>> send(std::string_view first, std::string_view second, std::string_view third);
+    Task<Result<void>> send_rest(Outgoing& out);
     Task<Result<void>> wait_writable();
+    bool has_body_for(int status) const noexcept;
     http1::WriteOptions write_options(Framing framing, std::uint64_t length) noexcept;
     bool must_close() const noexcept;
     void flush_held() noexcept;
@@ -119,15 +156,15 @@ private:
     http1::BodyDecoder body_;
     http1::Fault fault_ = http1::Fault::bad_request_line;
 
-    std::string out_;          // the head being written, and a small body
-    bool held_ = false;        // out_ waits for its first piece
+    std::string out_;    // the head being written, and a small body
+    bool held_ = false;  // out_ waits for its first piece
     bool answered_ = false;
     bool streaming_ = false;
     bool aborted_ = false;
     bool close_ = false;
-    bool continued_ = false;   // "100 Continue" was sent
+    bool continued_ = false;  // "100 Continue" was sent
     Framing framing_ = Framing::none;
-    std::uint64_t left_ = 0;   // of the announced length
+    std::uint64_t left_ = 0;  // of the announced length
 };
 
 void Connection::tick(SteadyTime now) noexcept {
@@ -162,8 +199,11 @@ Task<void> Connection::run() {
             break;
         }
         co_await handle();
-        const bool again = co_await leave_request();
-        if (!again) break;
+        if (!is_at_the_next()) {
+            const bool again = co_await leave_request();
+            if (!again) break;
+        }
+        keep_little();
     }
     error_code ignored;
     socket_.close(ignored);
@@ -210,7 +250,8 @@ Task<Connection::Got> Connection::next_head() {
     }
 }
 
-// Reads once into the buffer. A `wait` of zero leaves the deadline as it is. False at the end, an error, a drain.
+// Reads once into the buffer. A `wait` of zero leaves the deadline as it is. False at the end, an
+// error, a drain.
 Task<bool> Connection::fill(Duration wait) {
     if (begin_ == end_) {
         begin_ = end_ = 0;
@@ -234,8 +275,9 @@ Task<bool> Connection::fill(Duration wait) {
 
 Task<void> Connection::handle() {
     close_ = !request_.keep_alive;
-    const Framing framing = request_.chunked ? Framing::chunked
-                            : request_.has_body() ? Framing::length : Framing::none;
+    const Framing framing = request_.chunked      ? Framing::chunked
+                            : request_.has_body() ? Framing::length
+                                                  : Framing::none;
     body_ = http1::BodyDecoder(framing, request_.content_length.value_or(0));
     std::string threw;
     try {
@@ -255,14 +297,22 @@ Task<void> Connection::handle() {
 
 bool Connection::must_close() const noexcept {
     if (close_ || core_.draining) return true;
-    // A client that still waits for "100 Continue" may send its body or not: nobody can know what comes next.
+    // A client that still waits for "100 Continue" may send its body or not: nobody can know what
+    // comes next.
     if (traits_.expects_continue && !continued_ && !body_.done()) return true;
     // Nor how much of a chunked body is still to come.
     if (!body_.done() && !body_.remaining()) return true;
     return body_.remaining().value_or(0) > kDrainedBody;
 }
 
-// After an answer: what is left of the request's body is read away if it is little. True: the next request.
+// Most requests have been read whole: nothing has to be done before the next one.
+bool Connection::is_at_the_next() const noexcept {
+    return !aborted_ && !close_ && body_.done() && socket_.is_open();
+}
+
+// After an answer: what is left of the request's body is read away if it is little. True: the next
+// request. The scratch makes this frame large, so it is entered only where there is something to
+// do.
 Task<bool> Connection::leave_request() {
     if (aborted_ || !socket_.is_open()) co_return false;
     if (close_) {
@@ -279,13 +329,17 @@ Task<bool> Connection::leave_request() {
             co_return false;
         }
     }
-    // An idle connection keeps little, whatever its last request was.
-    if (out_.capacity() > 2 * kJoinedBody) out_ = std::string{};
-    if (head_bytes_ > kKeptBuffer) request_ = RequestHead{};
     co_return true;
 }
 
-// Closing with unread bytes in the socket sends a reset, which may overtake our answer at the client.
+// An idle connection keeps little, whatever its last request was.
+void Connection::keep_little() noexcept {
+    if (out_.capacity() > 2 * kJoinedBody) out_ = std::string{};
+    if (head_bytes_ > kKeptBuffer) request_ = RequestHead{};
+}
+
+// Closing with unread bytes in the socket sends a reset, which may overtake our answer at the
+// client.
 Task<void> Connection::linger() {
     error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_send, ignored);
@@ -327,7 +381,8 @@ Task<Result<std::size_t>> Connection::read(std::span<char> into) {
         if (traits_.expects_continue && !continued_) {
             continued_ = true;
             if (!answered_) {
-                X402_CO_TRY_VOID(co_await send("HTTP/1.1 100 Continue\r\n\r\n", {}, {}));
+                Outgoing interim{{"HTTP/1.1 100 Continue\r\n\r\n"}};
+                if (!interim.push(socket_)) X402_CO_TRY_VOID(co_await send_rest(interim));
             }
         }
         if (body_.direct() > 0) co_return co_await read_past_buffer(into);
@@ -341,7 +396,8 @@ Task<Result<std::size_t>> Connection::read(std::span<char> into) {
 }
 
 Task<Result<std::size_t>> Connection::read_past_buffer(std::span<char> into) {
-    const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), body_.direct()));
+    const auto most =
+        static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), body_.direct()));
     const auto room = asio::buffer(into.data(), most);
     set_deadline(core_.body_stall);
     const auto [error, count] = co_await socket_.async_read_some(room, kAwait);
@@ -352,6 +408,10 @@ Task<Result<std::size_t>> Connection::read_past_buffer(std::span<char> into) {
     }
     body_.took_direct(count);
     co_return count;
+}
+
+bool Connection::has_body_for(int status) const noexcept {
+    return has_length(status) && request_.method != "HEAD";
 }
 
 http1::WriteOptions Connection::write_options(Framing framing, std::uint64_t length) noexcept {
@@ -367,40 +427,60 @@ http1::WriteOptions Connection::write_options(Framing framing, std::uint64_t len
 
 Task<Result<void>> Connection::respond(const Response& response) {
     X402_CHECK(!answered_);
-    const int status = response.head.status;
-    const bool bodiless = status == 204 || status == 304;
     auto options = write_options(Framing::length, response.body.size());
-    options.announce_length = !bodiless;
+    options.announce_length = has_length(response.head.status);
     out_.clear();
     if (!http1::append_response_head(out_, response.head, options)) {
         co_return fail(Errc::invalid, "the answer has a header that HTTP cannot carry");
     }
     answered_ = true;
     std::string_view apart;
-    if (!bodiless && request_.method != "HEAD") {
+    if (has_body_for(response.head.status)) {
         if (response.body.size() <= kJoinedBody) {
             out_ += response.body;
         } else {
             apart = response.body;
         }
     }
-    co_return co_await send(out_, apart, {});
+    Outgoing all{{out_, apart}};
+    if (!all.push(socket_)) co_return co_await send_rest(all);
+    co_return Result<void>{};
 }
 
-Task<Result<void>> Connection::start(const ResponseHead& head, std::optional<std::uint64_t> length) {
+Task<Result<void>> Connection::respond_prepared(const PreparedResponse& response) {
     X402_CHECK(!answered_);
-    const bool bodiless = head.status == 204 || head.status == 304;
+    std::size_t length = 0;
+    for (const std::string_view piece : response.body) length += piece.size();
+    auto options = write_options(Framing::length, length);
+    options.announce_length = has_length(response.status);
+    out_.clear();
+    if (!http1::append_prepared_head(out_, response, options)) {
+        co_return fail(Errc::invalid, "the answer has a header that HTTP cannot carry");
+    }
+    answered_ = true;
+    if (has_body_for(response.status)) {
+        out_.reserve(out_.size() + length);
+        for (const std::string_view piece : response.body) out_ += piece;
+    }
+    Outgoing all{{out_}};
+    if (!all.push(socket_)) co_return co_await send_rest(all);
+    co_return Result<void>{};
+}
+
+Task<Result<void>> Connection::start(const ResponseHead& head,
+                                     std::optional<std::uint64_t> length) {
+    X402_CHECK(!answered_);
     framing_ = Framing::length;
     if (!length) framing_ = traits_.http10 ? Framing::until_close : Framing::chunked;
     auto options = write_options(framing_, length.value_or(0));
-    options.announce_length = !bodiless;
+    options.announce_length = has_length(head.status);
     out_.clear();
     if (!http1::append_response_head(out_, head, options)) {
         co_return fail(Errc::invalid, "the answer has a header that HTTP cannot carry");
     }
     answered_ = streaming_ = held_ = true;
     left_ = length.value_or(0);
-    if (bodiless || request_.method == "HEAD") framing_ = Framing::none;
+    if (!has_body_for(head.status)) framing_ = Framing::none;
     asio::post(socket_.get_executor(), [self = shared_from_this()] { self->flush_held(); });
     co_return Result<void>{};
 }
@@ -427,11 +507,11 @@ Task<Result<void>> Connection::write(std::string_view piece) {
     }
     if (!held_) out_.clear();
     held_ = false;
-    if (framing_ == Framing::chunked) {
-        http1::append_chunk_size(out_, piece.size());
-        co_return co_await send(out_, piece, "\r\n");
-    }
-    co_return co_await send(out_, piece, {});
+    const bool chunked = framing_ == Framing::chunked;
+    if (chunked) http1::append_chunk_size(out_, piece.size());
+    Outgoing all{{out_, piece, chunked ? "\r\n" : ""}};
+    if (!all.push(socket_)) co_return co_await send_rest(all);
+    co_return Result<void>{};
 }
 
 Task<Result<void>> Connection::finish() {
@@ -444,7 +524,9 @@ Task<Result<void>> Connection::finish() {
     if (!held_) out_.clear();
     held_ = false;
     if (framing_ == Framing::chunked) out_ += http1::kLastChunk;
-    co_return co_await send(out_, {}, {});
+    Outgoing all{{out_}};
+    if (!all.push(socket_)) co_return co_await send_rest(all);
+    co_return Result<void>{};
 }
 
 Task<Result<void>> Connection::wait_writable() {
@@ -455,33 +537,20 @@ Task<Result<void>> Connection::wait_writable() {
     co_return Result<void>{};
 }
 
-// Tries first, waits only when the socket is full: most answers leave without a turn of the loop.
-Task<Result<void>> Connection::send(std::string_view first, std::string_view second, std::string_view third) {
-    std::array<std::string_view, 3> parts = {first, second, third};
-    std::size_t at = 0;
-    while (at < parts.size()) {
-        if (parts[at].empty()) {
-            ++at;
-            continue;
-        }
-        std::array<asio::const_buffer, 3> buffers;
-        for (std::size_t i = at; i < parts.size(); ++i) buffers[i - at] = asio::buffer(parts[i]);
-        error_code error;
-        std::size_t sent = socket_.write_some(buffers, error);
-        if (error == asio::error::would_block) {
-            X402_CO_TRY_VOID(co_await wait_writable());
-            continue;
-        }
-        if (error) co_return lost("the client has left");
-        for (; at < parts.size() && sent >= parts[at].size(); ++at) sent -= parts[at].size();
-        if (at < parts.size()) parts[at].remove_prefix(sent);
-    }
+// For what a push has left over: most answers leave whole, without a turn of the loop and without
+// this coroutine.
+Task<Result<void>> Connection::send_rest(Outgoing& out) {
+    do {
+        if (out.error != asio::error::would_block) co_return lost("the client has left");
+        X402_CO_TRY_VOID(co_await wait_writable());
+    } while (!out.push(socket_));
     co_return Result<void>{};
 }
 
 }  // namespace
 
-std::shared_ptr<ServerConnection> make_server_connection(ServerCore& core, int fd, std::string peer) {
+std::shared_ptr<ServerConnection> make_server_connection(ServerCore& core, int fd,
+                                                         std::string peer) {
     return std::make_shared<Connection>(core, fd, std::move(peer));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One accepted connection: reads requests, calls the handler for each in turn, writes the answers. Made and used
-// on one core; the listener's tick ends what has waited too long.
+// One accepted connection: reads requests, calls the handler for each in turn, writes the answers.
+// Made and used on one core; the listener's tick ends what has waited too long.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@ struct ServerCore {
     Duration idle{};
     Duration body_stall{};
     Handler handler;
-    std::string date;        // kept fresh by the tick
+    std::string date;  // kept fresh by the tick
     bool draining = false;
 };
 
@@ -30,12 +30,14 @@ public:
     // Until the connection is over. Closes the socket.
     virtual Task<void> run() = 0;
     virtual void tick(SteadyTime now) noexcept = 0;
-    // Ends the connection if it only waits for a next request; otherwise its running answer is the last.
+    // Ends the connection if it only waits for a next request; otherwise its running answer is the
+    // last.
     virtual void drain() noexcept = 0;
     virtual void cut() noexcept = 0;
 };
 
 // Takes over the socket `fd`, which is connected and non-blocking.
-std::shared_ptr<ServerConnection> make_server_connection(ServerCore& core, int fd, std::string peer);
+std::shared_ptr<ServerConnection> make_server_connection(ServerCore& core, int fd,
+                                                         std::string peer);
 
 }  // namespace x402::net

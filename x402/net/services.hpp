@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a chain's module needs from the outside: HTTP, time and chance. The references outlive every module.
+// What a chain's module needs from the outside: HTTP, time and chance. The references outlive every
+// module.
 #pragma once
 
 #include "x402/base/env.hpp"

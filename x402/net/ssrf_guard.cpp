@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Address ranges after the IANA special-purpose registries (RFC 6890 and its updates). Whatever is not known to
-// be global is refused. Pure; any thread.
+// Address ranges after the IANA special-purpose registries (RFC 6890 and its updates). Whatever is
+// not known to be global is refused. Pure; any thread.
 #include "x402/net/ssrf_guard.hpp"
 
 #include <arpa/inet.h>
@@ -33,29 +33,30 @@ constexpr Ipv4 v4(unsigned a, unsigned b, unsigned c, unsigned d) noexcept {
 }
 
 constexpr Range4 kNotGlobal4[] = {
-    {v4(0, 0, 0, 0), 8},       // this network, "0.0.0.0" reaches loopback on Linux
-    {v4(10, 0, 0, 0), 8},      // private
-    {v4(100, 64, 0, 0), 10},   // carrier-grade NAT, some clouds' metadata
-    {v4(127, 0, 0, 0), 8},     // loopback
+    {v4(0, 0, 0, 0), 8},         // this network, "0.0.0.0" reaches loopback on Linux
+    {v4(10, 0, 0, 0), 8},        // private
+    {v4(100, 64, 0, 0), 10},     // carrier-grade NAT, some clouds' metadata
+    {v4(127, 0, 0, 0), 8},       // loopback
     {v4(168, 63, 129, 16), 32},  // a cloud's host agent behind a public number
-    {v4(169, 254, 0, 0), 16},  // link-local, cloud metadata
-    {v4(172, 16, 0, 0), 12},   // private
-    {v4(192, 0, 0, 0), 24},    // protocol assignments
-    {v4(192, 0, 2, 0), 24},    // documentation
-    {v4(192, 88, 99, 0), 24},  // 6to4 relays
-    {v4(192, 168, 0, 0), 16},  // private
-    {v4(198, 18, 0, 0), 15},   // benchmarks
-    {v4(198, 51, 100, 0), 24},  // documentation
-    {v4(203, 0, 113, 0), 24},  // documentation
-    {v4(224, 0, 0, 0), 4},     // multicast
-    {v4(240, 0, 0, 0), 4},     // reserved and broadcast
+    {v4(169, 254, 0, 0), 16},    // link-local, cloud metadata
+    {v4(172, 16, 0, 0), 12},     // private
+    {v4(192, 0, 0, 0), 24},      // protocol assignments
+    {v4(192, 0, 2, 0), 24},      // documentation
+    {v4(192, 88, 99, 0), 24},    // 6to4 relays
+    {v4(192, 168, 0, 0), 16},    // private
+    {v4(198, 18, 0, 0), 15},     // benchmarks
+    {v4(198, 51, 100, 0), 24},   // documentation
+    {v4(203, 0, 113, 0), 24},    // documentation
+    {v4(224, 0, 0, 0), 4},       // multicast
+    {v4(240, 0, 0, 0), 4},       // reserved and broadcast
 };
 
 bool is_global(Ipv4 address) noexcept {
-    return std::none_of(std::begin(kNotGlobal4), std::end(kNotGlobal4), [address](const Range4& range) {
-        const auto shift = static_cast<unsigned>(32 - range.bits);
-        return (address >> shift) == (range.base >> shift);
-    });
+    return std::none_of(std::begin(kNotGlobal4), std::end(kNotGlobal4),
+                        [address](const Range4& range) {
+                            const auto shift = static_cast<unsigned>(32 - range.bits);
+                            return (address >> shift) == (range.base >> shift);
+                        });
 }
 
 struct Range6 {
@@ -65,14 +66,14 @@ struct Range6 {
 
 // Only 2000::/3 is global unicast; these parts of it are not.
 constexpr Range6 kNotGlobal6[] = {
-    {{0x20, 0x01}, 23},                    // protocol assignments, Teredo among them
-    {{0x20, 0x01, 0x0d, 0xb8}, 32},        // documentation
-    {{0x3f, 0xff}, 20},                    // documentation
+    {{0x20, 0x01}, 23},              // protocol assignments, Teredo among them
+    {{0x20, 0x01, 0x0d, 0xb8}, 32},  // documentation
+    {{0x3f, 0xff}, 20},              // documentation
 };
 constexpr Range6 kGlobal6 = {{0x20}, 3};
-constexpr Range6 kMapped = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96};    // ::ffff:0:0/96
-constexpr Range6 kTranslated = {{0, 0x64, 0xff, 0x9b}, 96};                     // 64:ff9b::/96, RFC 6052
-constexpr Range6 kSixToFour = {{0x20, 0x02}, 16};                               // RFC 3056
+constexpr Range6 kMapped = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96};  // ::ffff:0:0/96
+constexpr Range6 kTranslated = {{0, 0x64, 0xff, 0x9b}, 96};  // 64:ff9b::/96, RFC 6052
+constexpr Range6 kSixToFour = {{0x20, 0x02}, 16};            // RFC 3056
 
 bool inside(const Ipv6& address, const Range6& range) noexcept {
     const auto whole = static_cast<std::size_t>(range.bits / 8);
@@ -88,7 +89,8 @@ Ipv4 embedded(const Ipv6& address, std::size_t at) noexcept {
 }
 
 bool is_global(const Ipv6& address) noexcept {
-    if (inside(address, kMapped) || inside(address, kTranslated)) return is_global(embedded(address, 12));
+    if (inside(address, kMapped) || inside(address, kTranslated))
+        return is_global(embedded(address, 12));
     if (!inside(address, kGlobal6)) return false;
     if (inside(address, kSixToFour)) return is_global(embedded(address, 2));
     return std::none_of(std::begin(kNotGlobal6), std::end(kNotGlobal6),
@@ -133,8 +135,10 @@ bool is_host_name(std::string_view host) noexcept {
 }
 
 Result<std::string> read_host(const boost::urls::url_view& url) {
-    if (url.has_userinfo()) return bad_url("the URL carries a user name", "send credentials in a header");
-    std::string host = lower_case(std::string_view{url.encoded_host().data(), url.encoded_host().size()});
+    if (url.has_userinfo())
+        return bad_url("the URL carries a user name", "send credentials in a header");
+    std::string host =
+        lower_case(std::string_view{url.encoded_host().data(), url.encoded_host().size()});
     if (url.host_type() == boost::urls::host_type::ipv6) {
         host = host.substr(1, host.size() - 2);
         if (!parse6(host)) return bad_url("the IPv6 address cannot be read");
@@ -147,14 +151,16 @@ Result<std::string> read_host(const boost::urls::url_view& url) {
     return host;
 }
 
-// Boost 1.81 ends "a:8x/p" at the port and "1.2.3.4.5/p" at the fourth number, and takes the rest for the path.
-// Another reader would go elsewhere, so the authority must be all that stands before the first of "/?#".
+// Boost 1.81 ends "a:8x/p" at the port and "1.2.3.4.5/p" at the fourth number, and takes the rest
+// for the path. Another reader would go elsewhere, so the authority must be all that stands before
+// the first of "/?#".
 bool is_read_alike(std::string_view url, const boost::urls::url_view& view) noexcept {
     const std::size_t begin = url.find("://");
     if (begin == std::string_view::npos) return false;
     const std::string_view rest = url.substr(begin + 3);
     const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
-    return authority == std::string_view{view.encoded_authority().data(), view.encoded_authority().size()};
+    return authority ==
+           std::string_view{view.encoded_authority().data(), view.encoded_authority().size()};
 }
 
 Result<std::string> read_port(const boost::urls::url_view& url, std::string_view scheme) {
@@ -181,11 +187,13 @@ std::string UrlParts::origin() const {
 Result<UrlParts> split_url(std::string_view url) {
     if (url.size() > limits::kTargetBytes) return bad_url("the URL is too long");
     const auto parsed = boost::urls::parse_uri({url.data(), url.size()});
-    if (parsed.has_error()) return bad_url("this is no absolute URL", "write it as https://host/path");
+    if (parsed.has_error())
+        return bad_url("this is no absolute URL", "write it as https://host/path");
     const boost::urls::url_view& view = parsed.value();
     UrlParts parts;
     parts.scheme = lower_case(std::string_view{view.scheme().data(), view.scheme().size()});
-    if (parts.scheme != "http" && parts.scheme != "https") return bad_url("only http and https are spoken");
+    if (parts.scheme != "http" && parts.scheme != "https")
+        return bad_url("only http and https are spoken");
     if (!view.has_authority()) return bad_url("the host is missing");
     if (!is_read_alike(url, view)) return bad_url("the host and port can be read in two ways");
     X402_TRY(parts.host, read_host(view));
@@ -207,7 +215,8 @@ bool is_public_address(std::string_view address) noexcept {
 
 bool is_loopback_host(std::string_view host) noexcept {
     constexpr std::string_view kLocalhost = "localhost";
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+        host = host.substr(1, host.size() - 2);
     if (const auto four = parse4(host)) return (*four >> 24U) == 127;
     if (const auto six = parse6(host)) {
         constexpr Ipv6 kOne = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};

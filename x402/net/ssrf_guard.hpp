@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which addresses a request on behalf of a stranger may reach: never loopback, private, link-local, multicast,
-// unspecified or cloud-metadata ones, in IPv4, IPv6 and the mapped and translated forms (RFC 6890). Any thread.
+// Which addresses a request on behalf of a stranger may reach: never loopback, private, link-local,
+// multicast, unspecified or cloud-metadata ones, in IPv4, IPv6 and the mapped and translated forms
+// (RFC 6890). Any thread.
 #pragma once
 
 #include <string>
@@ -11,10 +12,10 @@
 namespace x402::net {
 
 struct UrlParts {
-    std::string scheme;   // lower case: "http" or "https"
-    std::string host;     // lower case, without brackets
-    std::string port;     // always filled
-    std::string target;   // path and query, at least "/"
+    std::string scheme;          // lower case: "http" or "https"
+    std::string host;            // lower case, without brackets
+    std::string port;            // always filled
+    std::string target;          // path and query, at least "/"
     std::string origin() const;  // "https://api.example.com", the default port left out
 };
 

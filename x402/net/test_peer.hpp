@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: plain blocking sockets that say and hear exact bytes, so that both sides of the codec can be met by a
-// peer that breaks every rule. A read waits for what it asks for, at most five seconds. One thread.
+// For tests: plain blocking sockets that say and hear exact bytes, so that both sides of the codec
+// can be met by a peer that breaks every rule. A read waits for what it asks for, at most five
+// seconds. One thread.
 #pragma once
 
 #include <arpa/inet.h>
@@ -22,7 +23,8 @@ namespace x402::net::testing {
 class RawPeer {
 public:
     explicit RawPeer(int fd) : fd_(fd) { set_timeout(5); }
-    RawPeer(RawPeer&& other) noexcept : fd_(std::exchange(other.fd_, -1)), heard_(std::move(other.heard_)) {}
+    RawPeer(RawPeer&& other) noexcept
+        : fd_(std::exchange(other.fd_, -1)), heard_(std::move(other.heard_)) {}
     RawPeer(const RawPeer&) = delete;
     RawPeer& operator=(const RawPeer&) = delete;
     ~RawPeer() { close(); }
@@ -56,7 +58,8 @@ public:
         }
         return true;
     }
-    // All bytes up to and including `mark`; what came until then when the peer ends or five seconds pass.
+    // All bytes up to and including `mark`; what came until then when the peer ends or five seconds
+    // pass.
     std::string read_until(std::string_view mark) {
         for (;;) {
             const std::size_t at = heard_.find(mark);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TLS of both outgoing ways, the upstream's and the client's: whose certificate is believed, and what a stream that
-// ends without a goodbye means. Keys and certificates are made for each run.
+// TLS of both outgoing ways, the upstream's and the client's: whose certificate is believed, and
+// what a stream that ends without a goodbye means. Keys and certificates are made for each run.
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -46,7 +46,8 @@ struct Identity {
         const auto* common = reinterpret_cast<const unsigned char*>("x402 test");
         X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, common, -1, -1, 0);
         X509_set_issuer_name(x, subject);
-        X509_EXTENSION* const names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, name.c_str());
+        X509_EXTENSION* const names =
+            X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, name.c_str());
         X509_add_ext(x, names, -1);
         X509_EXTENSION_free(names);
         X509_sign(x, key.get(), EVP_sha256());
@@ -65,7 +66,8 @@ struct Identity {
 };
 
 // One connection: the handshake, one request, `answer`; then a goodbye or none.
-void serve_tls(RawListener& listener, const Identity& identity, const std::string& answer, bool goodbye) {
+void serve_tls(RawListener& listener, const Identity& identity, const std::string& answer,
+               bool goodbye) {
     // OpenSSL's own writes raise the signal where the client has left already.
     sigset_t broken_pipe;
     sigemptyset(&broken_pipe);
@@ -136,8 +138,10 @@ std::vector<Row> rows() {
     };
 }
 
-// Runs `start` against a TLS server as the row says; `start` gets its URL and the authorities to trust.
-using Start = std::function<void(const std::string& url, const std::string& ca, Result<std::string>& into)>;
+// Runs `start` against a TLS server as the row says; `start` gets its URL and the authorities to
+// trust.
+using Start =
+    std::function<void(const std::string& url, const std::string& ca, Result<std::string>& into)>;
 
 void check(const Row& row, const Start& start) {
     SCOPED_TRACE(row.name);
@@ -175,7 +179,8 @@ TEST(Tls, Upstream) {
 TEST(Tls, Client) {
     std::vector<Row> all = rows();
     for (Row& row : all) {
-        // libcurl takes a body without length for whole even then; JSON, or a length, tells the truth.
+        // libcurl takes a body without length for whole even then; JSON, or a length, tells the
+        // truth.
         if (!row.goodbye) row.want = std::nullopt;
         check(row, [](const std::string& url, const std::string& ca, Result<std::string>& into) {
             auto client = make_http_client({.ca_file = ca});

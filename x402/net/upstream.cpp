@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pool and the exchanges. A kept-alive connection may be closed by the upstream at any moment, so a request can
-// meet a dead one. It is sent again on a new connection only where the upstream cannot have acted on it: the system
-// took no byte of its body, or the method is idempotent, there is no body and not one byte of an answer came
-// (RFC 9110 9.2.2, RFC 9112 9.3.1). Other requests avoid connections that were idle for long.
+// The pool and the exchanges. A kept-alive connection may be closed by the upstream at any moment,
+// so a request can meet a dead one. It is sent again on a new connection only where the upstream
+// cannot have acted on it: the system took no byte of its body, or the method is idempotent, there
+// is no body and not one byte of an answer came (RFC 9110 9.2.2, RFC 9112 9.3.1). Other requests
+// avoid connections that were idle for long.
 #include "x402/net/upstream.hpp"
 
 #include <algorithm>
@@ -24,7 +25,8 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr std::size_t kBuffer = 16 * 1024;
 constexpr int kInterimAnswers = 16;
 constexpr auto kIdleAge = std::chrono::seconds(60);
-// Below the five seconds after which common servers close: a request that must not be repeated goes no later.
+// Below the five seconds after which common servers close: a request that must not be repeated goes
+// no later.
 constexpr auto kSafeAge = std::chrono::seconds(3);
 
 // A connection with what was read of it and not used yet.
@@ -43,8 +45,8 @@ struct Line {
 struct Pool {
     UpstreamOptions options;
     std::unique_ptr<Connector> connector;
-    std::string host;     // for the Host header
-    std::string prefix;   // of every target
+    std::string host;    // for the Host header
+    std::string prefix;  // of every target
     std::vector<std::unique_ptr<Line>> idle;
 
     // The one used last: it is the least likely to have been closed.
@@ -71,19 +73,25 @@ struct Pool {
 };
 
 bool is_idempotent(std::string_view method) noexcept {
-    constexpr std::array<std::string_view, 6> kMethods = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    constexpr std::array<std::string_view, 6> kMethods = {"GET",   "HEAD", "OPTIONS",
+                                                          "TRACE", "PUT",  "DELETE"};
     return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
 }
 
 class Exchange final : public UpstreamExchange {
 public:
     Exchange(std::shared_ptr<Pool> pool, const RequestHead& head, std::string text)
-        : pool_(std::move(pool)), head_text_(std::move(text)), is_head_(head.method == "HEAD"),
-          repeatable_(is_idempotent(head.method) && !head.has_body()), chunked_(head.chunked),
-          left_(head.content_length.value_or(0)), sent_(!head.has_body()) {}
+        : pool_(std::move(pool)),
+          head_text_(std::move(text)),
+          is_head_(head.method == "HEAD"),
+          repeatable_(is_idempotent(head.method) && !head.has_body()),
+          chunked_(head.chunked),
+          left_(head.content_length.value_or(0)),
+          sent_(!head.has_body()) {}
 
     ~Exchange() override {
-        const bool whole = line_ && sent_ && head_read_ && keep_ && body_.done() && line_->unread().empty();
+        const bool whole =
+            line_ && sent_ && head_read_ && keep_ && body_.done() && line_->unread().empty();
         if (whole) pool_->put(std::move(line_));
     }
 
@@ -102,7 +110,9 @@ public:
     Task<Result<void>> write(std::string_view piece) override;
     Task<Result<void>> finish_request() override;
     Task<Result<ResponseHead>> read_head() override;
-    std::optional<std::uint64_t> content_length() const noexcept override { return traits_.content_length; }
+    std::optional<std::uint64_t> content_length() const noexcept override {
+        return traits_.content_length;
+    }
     Task<Result<std::size_t>> read(std::span<char> into) override;
 
 private:
@@ -111,9 +121,12 @@ private:
     Task<Result<std::size_t>> fill(Duration wait);
     Task<Result<std::size_t>> head_bytes();
     // The head alone was handed over: no upstream acts before the body it announces is there.
-    bool may_resend() const noexcept { return line_->used_before && (repeatable_ || !sent_) && !body_begun_; }
+    bool may_resend() const noexcept {
+        return line_->used_before && (repeatable_ || !sent_) && !body_begun_;
+    }
     static std::unexpected<Error> nonsense(http1::Fault fault) {
-        return fail(Errc::bad_peer, "the upstream's answer: " + std::string{http1::sentence_of(fault)});
+        return fail(Errc::bad_peer,
+                    "the upstream's answer: " + std::string{http1::sentence_of(fault)});
     }
 
     std::shared_ptr<Pool> pool_;
@@ -121,12 +134,12 @@ private:
     bool is_head_;
     bool repeatable_;
     bool chunked_;
-    std::uint64_t left_;        // of the announced request body
-    bool sent_;                 // the request is whole
-    bool body_begun_ = false;   // the system took a byte of the request's body
+    std::uint64_t left_;       // of the announced request body
+    bool sent_;                // the request is whole
+    bool body_begun_ = false;  // the system took a byte of the request's body
     bool head_read_ = false;
     bool keep_ = false;
-    SteadyTime answer_by_;      // one time-out for all heads, however slowly they drip
+    SteadyTime answer_by_;  // one time-out for all heads, however slowly they drip
     std::unique_ptr<Line> line_;
     http1::ResponseTraits traits_;
     http1::BodyDecoder body_;
@@ -164,7 +177,8 @@ Task<Result<void>> Exchange::write(std::string_view piece) {
         framed.append(piece);
         co_return co_await send(framed, "\r\n");
     }
-    if (piece.size() > left_) co_return fail(Errc::internal, "more was written than the announced length");
+    if (piece.size() > left_)
+        co_return fail(Errc::internal, "more was written than the announced length");
     left_ -= piece.size();
     co_return co_await send(piece, {});
 }
@@ -193,7 +207,8 @@ Task<Result<std::size_t>> Exchange::head_bytes() {
         const auto size = finder.find(line_->unread());
         if (!size) co_return nonsense(size.error());
         if (*size > 0) co_return *size;
-        const auto left = std::chrono::ceil<Duration>(answer_by_ - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::ceil<Duration>(answer_by_ - std::chrono::steady_clock::now());
         const Duration wait = std::max(left, Duration{1});
         const auto count = co_await fill(wait);
         const bool nothing_came = line_->unread().empty();
@@ -212,13 +227,16 @@ Task<Result<ResponseHead>> Exchange::read_head() {
     ResponseHead head;
     answer_by_ = std::chrono::steady_clock::now() + pool_->options.answer_timeout;
     for (int interim = 0;; ++interim) {
-        if (interim > kInterimAnswers) co_return fail(Errc::bad_peer, "the upstream says 1xx without end");
+        if (interim > kInterimAnswers)
+            co_return fail(Errc::bad_peer, "the upstream says 1xx without end");
         X402_CO_TRY(const std::size_t size, co_await head_bytes());
-        const auto traits = http1::read_response_head(line_->unread().substr(0, size), is_head_, head);
+        const auto traits =
+            http1::read_response_head(line_->unread().substr(0, size), is_head_, head);
         if (!traits) co_return nonsense(traits.error());
         line_->begin += size;
         traits_ = *traits;
-        if (head.status == 101) co_return fail(Errc::bad_peer, "the upstream switched to a protocol nobody asked for");
+        if (head.status == 101)
+            co_return fail(Errc::bad_peer, "the upstream switched to a protocol nobody asked for");
         if (head.status >= 200) break;
     }
     head_read_ = true;
@@ -242,8 +260,10 @@ Task<Result<std::size_t>> Exchange::read(std::span<char> into) {
         }
         std::size_t count = 0;
         if (body_.direct() > 0) {
-            const auto most = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), body_.direct()));
-            X402_CO_TRY(count, co_await line_->wire->read_some(into.first(most), pool_->options.stall));
+            const auto most =
+                static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), body_.direct()));
+            X402_CO_TRY(count,
+                        co_await line_->wire->read_some(into.first(most), pool_->options.stall));
             if (count > 0) {
                 body_.took_direct(count);
                 co_return count;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The gateway's way to the API behind it: HTTP/1.1 over kept-alive connections, bodies streamed both ways. One
-// pool a core; a pool and its exchanges belong to that core.
+// The gateway's way to the API behind it: HTTP/1.1 over kept-alive connections, bodies streamed
+// both ways. One pool a core; a pool and its exchanges belong to that core.
 #pragma once
 
 #include <memory>
@@ -21,18 +21,20 @@ struct UpstreamOptions {
     std::string url;
     Duration connect_timeout = std::chrono::seconds(5);
     Duration answer_timeout = std::chrono::seconds(30);  // until the head of the answer is there
-    Duration stall = limits::kBodyStall;           // between two pieces of its body
-    std::size_t max_idle = 64;                     // kept-alive connections
-    std::string ca_file;                           // for https; empty: the system's authorities
+    Duration stall = limits::kBodyStall;                 // between two pieces of its body
+    std::size_t max_idle = 64;                           // kept-alive connections
+    std::string ca_file;  // for https; empty: the system's authorities
 };
 
 // One request to the upstream and its answer.
 class UpstreamExchange {
 public:
-    virtual ~UpstreamExchange() = default;  // an exchange that was not read to its end closes its connection
+    virtual ~UpstreamExchange() =
+        default;  // an exchange that was not read to its end closes its connection
     virtual Task<Result<void>> write(std::string_view piece) = 0;
     virtual Task<Result<void>> finish_request() = 0;
-    virtual Task<Result<ResponseHead>> read_head() = 0;       // skips 1xx; hop-by-hop headers are removed
+    virtual Task<Result<ResponseHead>>
+    read_head() = 0;  // skips 1xx; hop-by-hop headers are removed
     virtual std::optional<std::uint64_t> content_length() const noexcept = 0;  // of the answer
     virtual Task<Result<std::size_t>> read(std::span<char> into) = 0;  // 0 at the end of the answer
 };
@@ -40,8 +42,9 @@ public:
 class UpstreamPool {
 public:
     virtual ~UpstreamPool() = default;
-    // Sends the head. With neither a length nor `chunked` there is no body. A stale kept-alive connection is
-    // replaced once, before any byte of the body was taken. Errc::unreachable means that nothing was sent.
+    // Sends the head. With neither a length nor `chunked` there is no body. A stale kept-alive
+    // connection is replaced once, before any byte of the body was taken. Errc::unreachable means
+    // that nothing was sent.
     virtual Task<Result<std::unique_ptr<UpstreamExchange>>> open(const RequestHead& head) = 0;
 };
 

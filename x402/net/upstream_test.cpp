@@ -25,7 +25,7 @@ struct Call {
 
 // What came back, or where it broke.
 struct Reply {
-    std::string stage;    // "open", "write", "head", "body", "done"
+    std::string stage;  // "open", "write", "head", "body", "done"
     Error error;
     ResponseHead head;
     std::optional<std::uint64_t> length;
@@ -76,7 +76,8 @@ Task<std::string> run_call(UpstreamPool& pool, const Call& call, Reply& reply) {
     co_return "done";
 }
 
-Task<void> run_calls(UpstreamPool& pool, const std::vector<Call>& calls, std::vector<Reply>& replies) {
+Task<void> run_calls(UpstreamPool& pool, const std::vector<Call>& calls,
+                     std::vector<Reply>& replies) {
     for (const Call& call : calls) {
         Reply reply;
         reply.stage = co_await run_call(pool, call, reply);
@@ -85,7 +86,8 @@ Task<void> run_calls(UpstreamPool& pool, const std::vector<Call>& calls, std::ve
 }
 
 // All calls one after another on one pool, while `upstream` plays the other side on a thread.
-std::vector<Reply> play(UpstreamOptions options, const std::vector<Call>& calls, std::function<void()> upstream) {
+std::vector<Reply> play(UpstreamOptions options, const std::vector<Call>& calls,
+                        std::function<void()> upstream) {
     std::vector<Reply> replies;
     auto pool = make_upstream_pool(std::move(options));
     EXPECT_TRUE(pool);
@@ -143,11 +145,14 @@ TEST(Upstream, Answers) {
     const std::string hop = ok + "Connection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n";
     const std::string large(300'000, 'L');
     const Row rows[] = {
-        {"chunked", ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: x\r\n\r\n", "abcde", 200},
+        {"chunked",
+         ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: x\r\n\r\n", "abcde",
+         200},
         {"until close", "HTTP/1.1 200 OK\r\n\r\nall of it", "all of it", 200},
         {"old", "HTTP/1.0 500 No\r\n\r\nold", "old", 500},
         {"1xx first",
-         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" + ok + "Content-Length: 1\r\n\r\nz",
+         "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" + ok +
+             "Content-Length: 1\r\n\r\nz",
          "z", 200},
         {"none", "HTTP/1.1 204 No Content\r\n\r\n", "", 204},
         {"hop by hop", hop + "Content-Length: 1\r\n\r\nz", "z", 200},
@@ -171,18 +176,20 @@ TEST(Upstream, Answers) {
 TEST(Upstream, RequestBodies) {
     RawListener listener;
     std::string heard;
-    const auto replies = play(to(listener), {post({"hello", "", " world"}), post({"abc", "de"}, 5), post({}, 0)}, [&] {
-        RawPeer peer = listener.accept();
-        heard += peer.read_until("0\r\n\r\n");
-        peer.send(kHello);
-        heard += peer.read_until("\r\n\r\n");
-        heard += peer.read_exactly(5);
-        peer.send(kHello);
-        heard += peer.read_until("\r\n\r\n");
-        peer.send(kHello);
-    });
+    const auto replies = play(
+        to(listener), {post({"hello", "", " world"}), post({"abc", "de"}, 5), post({}, 0)}, [&] {
+            RawPeer peer = listener.accept();
+            heard += peer.read_until("0\r\n\r\n");
+            peer.send(kHello);
+            heard += peer.read_until("\r\n\r\n");
+            heard += peer.read_exactly(5);
+            peer.send(kHello);
+            heard += peer.read_until("\r\n\r\n");
+            peer.send(kHello);
+        });
     for (const Reply& reply : replies) EXPECT_EQ(reply.stage, "done") << to_string(reply.error);
-    EXPECT_NE(heard.find("\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"), std::string::npos) << heard;
+    EXPECT_NE(heard.find("\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"), std::string::npos)
+        << heard;
     EXPECT_NE(heard.find("Content-Length: 5\r\n\r\nabcde"), std::string::npos) << heard;
     EXPECT_NE(heard.find("Content-Length: 0\r\n\r\n"), std::string::npos) << heard;
 }
@@ -202,8 +209,8 @@ TEST(Upstream, TheAnnouncedLengthIsKept) {
 TEST(Upstream, Breakages) {
     struct Row {
         const char* name;
-        std::string wire;     // what the upstream says before it closes
-        bool stalls;          // or before it falls silent
+        std::string wire;  // what the upstream says before it closes
+        bool stalls;       // or before it falls silent
         const char* stage;
         Errc want;
     };
@@ -212,13 +219,16 @@ TEST(Upstream, Breakages) {
     const Row rows[] = {
         {"closes at once", "", false, "head", Errc::interrupted},
         {"closes in the head", "HTTP/1.1 200 O", false, "head", Errc::interrupted},
-        {"closes in the body", ok + "Content-Length: 9\r\n\r\nabc", false, "body", Errc::interrupted},
+        {"closes in the body", ok + "Content-Length: 9\r\n\r\nabc", false, "body",
+         Errc::interrupted},
         {"closes in a chunk", chunked + "\r\n9\r\nabc", false, "body", Errc::interrupted},
-        {"closes before the last chunk", chunked + "\r\n1\r\na\r\n", false, "body", Errc::interrupted},
+        {"closes before the last chunk", chunked + "\r\n1\r\na\r\n", false, "body",
+         Errc::interrupted},
         {"no HTTP", "220 smtp.example ready\r\n\r\n", false, "head", Errc::bad_peer},
         {"both lengths", chunked + "Content-Length: 1\r\n\r\n", false, "head", Errc::bad_peer},
         {"bad chunk", chunked + "\r\nxyz\r\n", false, "body", Errc::bad_peer},
-        {"switches protocols", "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", false, "head", Errc::bad_peer},
+        {"switches protocols", "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", false, "head",
+         Errc::bad_peer},
         {"silent", "", true, "head", Errc::timeout},
         {"stalls in the head", ok + "A: ", true, "head", Errc::timeout},
         {"stalls in the body", ok + "Content-Length: 9\r\n\r\nabc", true, "body", Errc::timeout},
@@ -297,7 +307,8 @@ TEST(UpstreamStale, OnlyWhatCannotHaveActedIsRepeated) {
     };
     Call bodyless_post = get();
     bodyless_post.head.method = "POST";
-    const Row rows[] = {{"GET", get(), true}, {"POST without body", bodyless_post, false},
+    const Row rows[] = {{"GET", get(), true},
+                        {"POST without body", bodyless_post, false},
                         {"POST", post({"abc"}, 3), false}};
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
@@ -318,7 +329,9 @@ TEST(UpstreamStale, OnlyWhatCannotHaveActedIsRepeated) {
             again.send(kHello);
         });
         EXPECT_EQ(replies[1].stage, row.repeated ? "done" : "head") << to_string(replies[1].error);
-        if (!row.repeated) { EXPECT_EQ(replies[1].error.code, Errc::interrupted); }
+        if (!row.repeated) {
+            EXPECT_EQ(replies[1].error.code, Errc::interrupted);
+        }
         EXPECT_EQ(requests, row.repeated ? 2 : 1);
     }
 }
@@ -361,7 +374,8 @@ TEST(UpstreamPoolTest, BytesNobodyAskedForEndTheConnection) {
         second.read_until("\r\n\r\n");
         second.send(kHello);
     });
-    EXPECT_EQ(replies[1].body, "hello") << "an answer sent ahead must not be given to the next request";
+    EXPECT_EQ(replies[1].body, "hello")
+        << "an answer sent ahead must not be given to the next request";
 }
 
 TEST(UpstreamPoolTest, EarlyAnswerWhileTheBodyIsWritten) {
@@ -443,17 +457,21 @@ TEST(Proxying, BothWaysInPieces) {
     Runtime runtime(1);
     ServerOptions options;
     options.listen = "127.0.0.1:0";
-    auto server = serve(runtime, options, [&](Exchange& exchange) { return forward(exchange, **pool, cut); });
+    auto server =
+        serve(runtime, options, [&](Exchange& exchange) { return forward(exchange, **pool, cut); });
     ASSERT_TRUE(server);
     runtime.start();
     RawPeer client = RawPeer::connect((*server)->address());
-    client.send("POST /p HTTP/1.1\r\nHost: public\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+    client.send(
+        "POST /p HTTP/1.1\r\nHost: public\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
     RawPeer upstream = listener.accept();
-    EXPECT_TRUE(upstream.read_until("3\r\nabc\r\n").starts_with("POST /p HTTP/1.1\r\n")) << "before the body's end";
+    EXPECT_TRUE(upstream.read_until("3\r\nabc\r\n").starts_with("POST /p HTTP/1.1\r\n"))
+        << "before the body's end";
     client.send("2\r\nde\r\n0\r\n\r\n");
     EXPECT_EQ(upstream.read_until("0\r\n\r\n"), "2\r\nde\r\n0\r\n\r\n");
     upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Up: 1\r\n\r\n");
-    EXPECT_NE(client.read_until("\r\n\r\n").find("X-Up: 1\r\n"), std::string::npos) << "the head leaves at once";
+    EXPECT_NE(client.read_until("\r\n\r\n").find("X-Up: 1\r\n"), std::string::npos)
+        << "the head leaves at once";
     upstream.send("4\r\nping\r\n");
     EXPECT_EQ(client.read_until("ping\r\n"), "4\r\nping\r\n") << "each piece leaves at once";
     upstream.send("0\r\n\r\n");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Asio sockets and OpenSSL behind the wire. A deadline that passes cancels the socket's operations; the coroutine
-// that waits then learns of it as a timeout.
+// Asio sockets and OpenSSL behind the wire. A deadline that passes cancels the socket's operations;
+// the coroutine that waits then learns of it as a timeout.
 #include "x402/net/wire.hpp"
 
 #include <array>
@@ -42,7 +42,8 @@ public:
         tls_.emplace(socket_, context);
         tls_->set_verify_callback(ssl::host_name_verification(host));
         // RFC 6066 3: no literal addresses in the server name.
-        if (!numeric && SSL_set_tlsext_host_name(tls_->native_handle(), host.c_str()) != 1) co_return false;
+        if (!numeric && SSL_set_tlsext_host_name(tls_->native_handle(), host.c_str()) != 1)
+            co_return false;
         const auto [error] = co_await tls_->async_handshake(ssl::stream_base::client, kAwait);
         co_return !error;
     }
@@ -63,10 +64,12 @@ public:
         co_return count;
     }
 
-    Task<Result<void>> write(std::string_view first, std::string_view second, Duration wait) override {
+    Task<Result<void>> write(std::string_view first, std::string_view second,
+                             Duration wait) override {
         std::array<std::string_view, 2> parts = {first, second};
         while (!parts[0].empty() || !parts[1].empty()) {
-            const std::array<asio::const_buffer, 2> buffers = {asio::buffer(parts[0]), asio::buffer(parts[1])};
+            const std::array<asio::const_buffer, 2> buffers = {asio::buffer(parts[0]),
+                                                               asio::buffer(parts[1])};
             error_code error;
             std::size_t count = 0;
             if (!tls_) count = socket_.write_some(buffers, error);
@@ -136,7 +139,8 @@ public:
             context_->load_verify_file(options_.ca_file, error);
         }
         if (!error) return {};
-        return fail_field(Errc::invalid, "ca_file", "the certificate authorities cannot be read: " + error.message());
+        return fail_field(Errc::invalid, "ca_file",
+                          "the certificate authorities cannot be read: " + error.message());
     }
 
     Task<Result<std::unique_ptr<Wire>>> connect(Duration wait) override {
@@ -159,18 +163,21 @@ public:
 private:
     Task<error_code> open(SocketWire& wire) {
         if (numeric_) {
-            const tcp::endpoint endpoint{address_, static_cast<std::uint16_t>(std::stoi(options_.port))};
+            const tcp::endpoint endpoint{address_,
+                                         static_cast<std::uint16_t>(std::stoi(options_.port))};
             const auto [error] = co_await wire.socket().async_connect(endpoint, kAwait);
             co_return error;
         }
-        const auto [failed, found] = co_await wire.resolver().async_resolve(options_.host, options_.port, kAwait);
+        const auto [failed, found] =
+            co_await wire.resolver().async_resolve(options_.host, options_.port, kAwait);
         if (failed) co_return failed;
         const auto [error, chosen] = co_await asio::async_connect(wire.socket(), found, kAwait);
         co_return error;
     }
 
     static std::unexpected<Error> unreachable(SocketWire& wire, const std::string& why) {
-        return fail(Errc::unreachable, wire.deadline().passed() ? "no connection within the time allowed" : why);
+        return fail(Errc::unreachable,
+                    wire.deadline().passed() ? "no connection within the time allowed" : why);
     }
 
     ConnectorOptions options_;
