@@ -43,8 +43,8 @@ export function buildReport(machine, builds) {
 # How long a build takes
 
 Written by \`bench/build_times.mjs\` from the times that \`tools/build.sh\` has noted on this
-machine, in seconds. The longest of a preset is normally the one from nothing; later ones build what has
-changed, with ccache where it is installed.
+machine, in seconds. The longest of a preset is normally the one from nothing; later ones build
+what has changed, with ccache where it is installed.
 
 ${facts.join("\n")}
 

@@ -123,10 +123,10 @@ export const benchmark = {
   title: "Settlements in a block of one second",
   about:
     `POST /settle with ${IN_FLIGHT} in flight on a fresh anvil with blocks of one second; ours ` +
-    `with ${OUR_SIGNERS} signers, the reference with the one that it can have, as in its own examples ` +
-    `(plain) and with viem counting the nonces (nonce manager). The first ${UNCOUNTED_BLOCKS} ` +
-    "blocks are not counted. Settlements are counted on the chain; a failure is any answer but " +
-    "success; untold is money that moved although no success was told.",
+    `with ${OUR_SIGNERS} signers, the reference with the one that it can have, as in its own ` +
+    "examples (plain) and with viem counting the nonces (nonce manager). The first " +
+    `${UNCOUNTED_BLOCKS} blocks are not counted. Settlements are counted on the chain; a failure ` +
+    "is any answer but success; untold is money that moved although no success was told.",
   sides: [
     { id: "ours", label: "x402 facilitator" },
     { id: "plain", label: "reference, plain" },

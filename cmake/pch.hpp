@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Precompiled once and shared by every file of a room; no file may rely on it, which the header check proves.
+// Precompiled once and shared by every file of a room; no file may rely on it, which the header
+// check proves.
 #pragma once
 
 #include <algorithm>

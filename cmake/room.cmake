@@ -4,12 +4,12 @@
 # each header compiles alone. Sub-folders that have no CMakeLists.txt of their own belong to the room.
 include(GoogleTest)
 
-# One precompiled header for the whole tree: what nearly every file includes anyway.
+# One precompiled header for the whole tree: what nearly every file includes anyway. Tests add GoogleTest.
 function(x402_use_pch target)
   if(X402_NO_PCH OR X402_FUZZ)
     return()
   endif()
-  target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
+  target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp ${ARGN})
 endfunction()
 
 function(x402_room_files out pattern)
@@ -53,7 +53,7 @@ function(x402_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE X402_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  x402_use_pch(${name})
+  x402_use_pch(${name} <gmock/gmock.h> <gtest/gtest.h>)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()

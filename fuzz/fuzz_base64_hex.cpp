@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Base64 and hex: writing is the inverse of reading, the cap holds, and what is accepted is the one text of its
-// bytes (but for base64 padding and hex case).
+// Base64 and hex: writing is the inverse of reading, the cap holds, and what is accepted is the one
+// text of its bytes (but for base64 padding and hex case).
 #include "x402/base/base64.hpp"
 #include "x402/base/check.hpp"
 #include "x402/base/hex.hpp"
@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         X402_CHECK(x402::to_hex(got->view()) == lower_digits(text));
     }
     X402_CHECK(*x402::base64_decode(x402::base64_encode(bytes), size) == x402::to_bytes(bytes));
-    X402_CHECK(*x402::base64url_decode(x402::base64url_encode(bytes), size) == x402::to_bytes(bytes));
+    X402_CHECK(*x402::base64url_decode(x402::base64url_encode(bytes), size) ==
+               x402::to_bytes(bytes));
     X402_CHECK(*x402::from_hex(x402::to_hex0x(bytes)) == x402::to_bytes(bytes));
     return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a hostile server can answer: a 402 in header or body, and any answer to a paid request. Nothing may crash,
-// and whatever is chosen must be within the limits.
+// What a hostile server can answer: a 402 in header or body, and any answer to a paid request.
+// Nothing may crash, and whatever is chosen must be within the limits.
 #include <cstdint>
 #include <cstdlib>
 
@@ -25,11 +25,17 @@ struct World {
 };
 
 void choose(const World& world, const PaymentRequired& required) {
-    const client::SelectInput input{.required = required, .modules = world.modules, .policy = world.policy,
-                                    .wallets = world.wallets, .read_assets = {}, .payees = {}, .url = "https://a/"};
+    const client::SelectInput input{.required = required,
+                                    .modules = world.modules,
+                                    .policy = world.policy,
+                                    .wallets = world.wallets,
+                                    .read_assets = {},
+                                    .payees = {},
+                                    .url = "https://a/"};
     const client::Selection selection = client::select(input);
     if (!selection.choice) return;
-    const bool good = selection.choice->asset.usd && selection.choice->usd_micros <= world.policy.max_usd_micros &&
+    const bool good = selection.choice->asset.usd &&
+                      selection.choice->usd_micros <= world.policy.max_usd_micros &&
                       !selection.choice->requirements.amount.is_zero();
     if (!good) std::abort();
 }

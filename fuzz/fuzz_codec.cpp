@@ -8,7 +8,9 @@ namespace {
 
 using namespace x402;
 
-std::string meaning(const json::Object& object) { return json::canonical(json::Value(object)); }
+std::string meaning(const json::Object& object) {
+    return json::canonical(json::Value(object));
+}
 
 // Writing what was read and reading it again changes nothing.
 template <class Read>

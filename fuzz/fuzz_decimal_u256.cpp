@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers: the text of an amount is unique, arithmetic keeps its laws, and a price converts there and back.
+// Numbers: the text of an amount is unique, arithmetic keeps its laws, and a price converts there
+// and back.
 #include "x402/base/check.hpp"
 #include "x402/base/decimal.hpp"
 
@@ -10,7 +11,8 @@ using x402::U256;
 
 void check_texts(std::string_view text) {
     if (const auto value = U256::from_decimal(text)) X402_CHECK(value->to_decimal() == text);
-    if (const auto value = U256::from_hex(text)) X402_CHECK(*U256::from_hex(value->to_quantity()) == *value);
+    if (const auto value = U256::from_hex(text))
+        X402_CHECK(*U256::from_hex(value->to_quantity()) == *value);
 }
 
 void check_price(std::string_view text, std::uint8_t decimals) {
@@ -51,6 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_price(text, data[0]);
     if (size > 64) return 0;
     const x402::ByteView bytes(data, size);
-    check_arithmetic(*U256::from_be(bytes.first(size / 2)), *U256::from_be(bytes.subspan(size - size / 2)));
+    check_arithmetic(*U256::from_be(bytes.first(size / 2)),
+                     *U256::from_be(bytes.subspan(size - size / 2)));
     return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers of a facilitator that is broken or hostile. The first two bytes are the status, the rest the body. Only
-// a whole success for the network asked for is money; everything else is a failure, unknown, or no judgement.
+// Answers of a facilitator that is broken or hostile. The first two bytes are the status, the rest
+// the body. Only a whole success for the network asked for is money; everything else is a failure,
+// unknown, or no judgement.
 #include "x402/base/check.hpp"
 #include "x402/transports/facilitator_answer.hpp"
 
@@ -22,7 +23,8 @@ void check_settle(const net::ClientResponse& answer) {
     const auto got = transports::judge_settle(answer, asked, names());
     if (!got || !got->success) return;
     X402_CHECK(answer.status >= 200 && answer.status < 300);
-    X402_CHECK(outcome_of(*got) == Outcome::settled && got->network == asked && got->error_reason.empty());
+    X402_CHECK(outcome_of(*got) == Outcome::settled && got->network == asked &&
+               got->error_reason.empty());
     X402_CHECK(!got->transaction.empty() || got->amount == U256{0});
 }
 

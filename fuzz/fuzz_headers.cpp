@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payment headers from a stranger. Each line of the input is "name: value"; whatever they are, the answer is one
-// of four, a second payment header is never overlooked, and what was decoded encodes back to the same text.
+// Payment headers from a stranger. Each line of the input is "name: value"; whatever they are, the
+// answer is one of four, a second payment header is never overlooked, and what was decoded encodes
+// back to the same text.
 #include "x402/base/base64.hpp"
 #include "x402/base/check.hpp"
 #include "x402/protocol/codec.hpp"
@@ -28,7 +29,8 @@ net::Headers headers_of(std::string_view text) {
         const auto end = std::min(text.find('\n'), text.size());
         const auto line = text.substr(0, end);
         const auto colon = std::min(line.find(": "), line.size());
-        out.add(std::string(line.substr(0, colon)), std::string(line.substr(std::min(colon + 2, line.size()))));
+        out.add(std::string(line.substr(0, colon)),
+                std::string(line.substr(std::min(colon + 2, line.size()))));
         text.remove_prefix(std::min(end + 1, text.size()));
     }
     return out;
@@ -36,11 +38,13 @@ net::Headers headers_of(std::string_view text) {
 
 void check_request(const net::Headers& headers) {
     const auto got = transports::read_request_payment(headers, names());
-    const auto count = headers.count(headers::kPaymentSignature) + headers.count(headers::kPaymentV1);
+    const auto count =
+        headers.count(headers::kPaymentSignature) + headers.count(headers::kPaymentV1);
     X402_CHECK(std::holds_alternative<std::monostate>(got) == (count == 0));
     X402_CHECK(count < 2 || std::holds_alternative<Refusal>(got));
     if (const auto* refusal = std::get_if<Refusal>(&got)) {
-        X402_CHECK(refusal->http_status >= 400 && refusal->http_status < 500 && !refusal->code.empty());
+        X402_CHECK(refusal->http_status >= 400 && refusal->http_status < 500 &&
+                   !refusal->code.empty());
     }
     if (const auto* payment = std::get_if<PaymentPayload>(&got)) {
         net::Headers again;
@@ -74,7 +78,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static_cast<void>(transports::read_settlement(headers, names()));
     for (const auto& header : headers.list()) check_value(header.value);
     transports::strip_payment_layer_headers(headers);
-    for (const auto& header : headers.list()) X402_CHECK(!transports::is_payment_layer_header(header.name));
+    for (const auto& header : headers.list())
+        X402_CHECK(!transports::is_payment_layer_header(header.name));
     X402_CHECK(!headers.has(headers::kPaymentSignature) && !headers.has(headers::kPaymentV1));
     return 0;
 }

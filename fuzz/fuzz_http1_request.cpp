@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a request. What is accepted must be read the same way again when it is written out, and its body
-// must come out the same however the bytes are cut.
+// Any bytes as a request. What is accepted must be read the same way again when it is written out,
+// and its body must come out the same however the bytes are cut.
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -17,7 +17,8 @@ void demand(bool condition) {
     if (!condition) std::abort();
 }
 
-std::string body_of(http1::BodyDecoder decoder, std::string_view in, std::size_t step, std::string& end) {
+std::string body_of(http1::BodyDecoder decoder, std::string_view in, std::size_t step,
+                    std::string& end) {
     std::string body;
     std::array<char, 7> out{};
     std::size_t at = 0;
@@ -65,7 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     RequestHead read;
     const auto reread = http1::read_request_head(written, read);
     if (!reread) return demand(reread.error() == http1::Fault::too_many_headers), 0;
-    demand(read.method == head.method && read.target == head.target && read.chunked == head.chunked &&
-           read.content_length == head.content_length);
+    demand(read.method == head.method && read.target == head.target &&
+           read.chunked == head.chunked && read.content_length == head.content_length);
     return 0;
 }

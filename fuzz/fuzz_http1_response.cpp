@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a response, to GET and to HEAD. An accepted head has one framing, and can be written out and read
-// again with the same headers.
+// Any bytes as a response, to GET and to HEAD. An accepted head has one framing, and can be written
+// out and read again with the same headers.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -33,7 +33,8 @@ void check(std::string_view head_bytes, bool to_head) {
     const auto again = http1::read_response_head(written, false, read);
     // One header more than came in may be one too many.
     if (!again) return demand(again.error() == http1::Fault::too_many_headers);
-    demand(read.status == head.status && read.headers.list().size() == head.headers.list().size() + 1);
+    demand(read.status == head.status &&
+           read.headers.list().size() == head.headers.list().size() + 1);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON from a stranger: nothing crashes; what is accepted survives a round trip, is a subset of itself, and the
-// raw text of each member parses to that member. raw_member also sees text that was refused.
+// JSON from a stranger: nothing crashes; what is accepted survives a round trip, is a subset of
+// itself, and the raw text of each member parses to that member. raw_member also sees text that was
+// refused.
 #include "x402/base/check.hpp"
 #include "x402/base/json.hpp"
 

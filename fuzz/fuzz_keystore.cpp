@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// A keystore file from a stranger: it ends in a key or an error, within the memory we grant. Costs that are
-// allowed but slow are skipped here by looking for long numbers, else every run would take a second.
+// A keystore file from a stranger: it ends in a key or an error, within the memory we grant. Costs
+// that are allowed but slow are skipped here by looking for long numbers, else every run would take
+// a second.
 #include "x402/base/check.hpp"
 #include "x402/crypto/keystore.hpp"
 
 namespace {
 
-// True when some run of digits outside of strings is longer than three: n, r, p and c stay below a thousand.
+// True when some run of digits outside of strings is longer than three: n, r, p and c stay below a
+// thousand.
 bool is_slow(std::string_view text) {
     std::size_t digits = 0;
     bool quoted = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prices and names that people type: what parses says itself back, and a price is never zero or out of range.
+// Prices and names that people type: what parses says itself back, and a price is never zero or out
+// of range.
 #include "x402/base/check.hpp"
 #include "x402/protocol/caip.hpp"
 #include "x402/protocol/money.hpp"
@@ -17,7 +18,8 @@ void check_names(std::string_view text) {
         X402_CHECK(ChainPattern::parse(std::string(id->family()) + ":*")->matches(*id));
     }
     if (const auto account = AccountId::parse(text)) {
-        X402_CHECK(account->text() == text && !account->network.empty() && !account->address.empty());
+        X402_CHECK(account->text() == text && !account->network.empty() &&
+                   !account->address.empty());
     }
     if (const auto asset = AssetId::parse(text)) {
         X402_CHECK(asset->text() == text && !asset->network.empty());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes as a URL and as an address. An accepted URL, put together again from its parts, has the same parts; a
-// loopback host is never a public address.
+// Any bytes as a URL and as an address. An accepted URL, put together again from its parts, has the
+// same parts; a loopback host is never a public address.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -26,6 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const char c : parts->origin() + parts->target) demand(c > 0x20 && c < 0x7f);
     const auto again = split_url(parts->origin() + parts->target);
     demand(again.has_value());
-    demand(again->host == parts->host && again->port == parts->port && again->target == parts->target);
+    demand(again->host == parts->host && again->port == parts->port &&
+           again->target == parts->target);
     return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Version 1 and requests to a facilitator of either version: what is read is sent on byte for byte and keeps its
-// terms in the other spelling.
+// Version 1 and requests to a facilitator of either version: what is read is sent on byte for byte
+// and keeps its terms in the other spelling.
 #include "x402/base/check.hpp"
 #include "x402/protocol/codec.hpp"
 #include "x402/protocol/version.hpp"

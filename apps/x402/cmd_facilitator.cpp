@@ -28,8 +28,10 @@ Result<Loaded> load(const RoleFlags& flags) {
 }
 
 // Reads everything a start would read, and asks nobody anything.
-Result<facilitator::Config> read_all(const Loaded& loaded, const World& world, const AssetShelf& shelf) {
-    X402_TRY(facilitator::Config config, facilitator::read_config(loaded.tree, world.modules, loaded.base_dir));
+Result<facilitator::Config> read_all(const Loaded& loaded, const World& world,
+                                     const AssetShelf& shelf) {
+    X402_TRY(facilitator::Config config,
+             facilitator::read_config(loaded.tree, world.modules, loaded.base_dir));
     if (!config.store.starts_with("sqlite:") && config.store != "memory:") {
         return loaded.tree.find("store")->wrong("this build has no store \"" + config.store + "\"",
                                                 "write store = \"sqlite:facilitator.db\"");
@@ -46,13 +48,15 @@ Task<void> start_service(facilitator::ServiceOptions options,
 Task<void> stop_serving(net::HttpServer& server, facilitator::Service& service, Clock& clock) {
     const bool quiet = co_await server.drain(clock, kDrain);
     const bool done = co_await service.drain(kDrain);
-    log::info("drained", {{"connections", quiet ? "closed" : "cut"}, {"settlements", done ? "ended" : "journalled"}});
+    log::info("drained", {{"connections", quiet ? "closed" : "cut"},
+                          {"settlements", done ? "ended" : "journalled"}});
 }
 
 void wait_for_the_end(SignalQueue& signals) {
     for (;;) {
         if (signals.wait() != SIGHUP) return;
-        log::info("reload_ignored", {{"why", "a facilitator's networks and keys are read at its start"}});
+        log::info("reload_ignored",
+                  {{"why", "a facilitator's networks and keys are read at its start"}});
     }
 }
 
@@ -75,20 +79,23 @@ Result<void> serve_until_stopped(Serving serving, AssetShelf shelf, facilitator:
     ops::Metrics metrics;
     std::unique_ptr<facilitator::Service> service;
     std::unique_ptr<net::HttpServer> server;
-    SignalQueue signals(runtime);   // from here on a signal is kept, not fatal
+    SignalQueue signals(runtime);  // from here on a signal is kept, not fatal
     runtime.start();
-    // The service owns its configuration; callers' tokens cannot be copied, so the listener reads its own.
+    // The service owns its configuration; callers' tokens cannot be copied, so the listener reads
+    // its own.
     X402_TRY(const facilitator::Config for_http,
              facilitator::read_config(loaded.tree, world.modules, loaded.base_dir));
     const EndOfRuntime end{runtime};
     Result<std::unique_ptr<facilitator::Service>> started = fail(Errc::internal, "not started");
-    facilitator::ServiceOptions options{std::move(config), world.modules,  std::move(shelf), *stores.settlements,
-                                        runtime,           metrics,        world.env()};
+    facilitator::ServiceOptions options{std::move(config),   world.modules, std::move(shelf),
+                                        *stores.settlements, runtime,       metrics,
+                                        world.env()};
     net::run_blocking([&] { return start_service(std::move(options), started); });
     X402_TRY(service, std::move(started));
     net::ServerOptions listen;
     listen.listen = for_http.listen;
-    X402_TRY(server, net::serve(runtime, listen, facilitator::make_handler(*service, for_http, metrics)));
+    X402_TRY(server,
+             net::serve(runtime, listen, facilitator::make_handler(*service, for_http, metrics)));
     print_ready("facilitator", server->address(), std::nullopt);
     wait_for_the_end(signals);
     net::run_blocking([&] { return stop_serving(*server, *service, *world.clock); });
@@ -116,9 +123,11 @@ void add_facilitator(CLI::App& app, std::function<int()>& run) {
     auto* command = app.add_subcommand("facilitator", "verify and settle payments for others");
     const auto flags = std::make_shared<RoleFlags>();
     command->add_option("--config", flags->config, "facilitator.toml")->required();
-    command->add_flag("--check", flags->check, "only read the configuration and say whether it is good");
+    command->add_flag("--check", flags->check,
+                      "only read the configuration and say whether it is good");
     command->add_flag("--json", flags->json, "messages as JSON");
-    command->add_option("--log", flags->log, "debug, info, warn, error or off")->capture_default_str();
+    command->add_option("--log", flags->log, "debug, info, warn, error or off")
+        ->capture_default_str();
     command->callback([flags, &run] {
         run = [flags] {
             set_log_level(flags->log);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `x402 gateway --config gateway.toml`: the payment wall in front of an API, with a facilitator inside where
-// [networks] have signers and no facilitators are named.
+// `x402 gateway --config gateway.toml`: the payment wall in front of an API, with a facilitator
+// inside where [networks] have signers and no facilitators are named.
 #include <CLI/CLI.hpp>
 #include <csignal>
 
@@ -31,14 +31,15 @@ struct House {
     Loaded loaded;
     store::RoleStore stores;
     ops::Metrics metrics;
-    std::vector<std::unique_ptr<Chain>> opened;   // for proof only
-    facilitator::Service* inside = nullptr;       // owned by the gateway
-    std::vector<server::FacilitatorEntry> entries; // until the gateway takes them
+    std::vector<std::unique_ptr<Chain>> opened;     // for proof only
+    facilitator::Service* inside = nullptr;         // owned by the gateway
+    std::vector<server::FacilitatorEntry> entries;  // until the gateway takes them
     std::unique_ptr<server::Gateway> gateway;
 };
 
 Result<server::Config> read_all(const Loaded& loaded, const World& world, bool& inside) {
-    X402_TRY(server::Config config, server::read_config(loaded.tree, world.modules, loaded.base_dir));
+    X402_TRY(server::Config config,
+             server::read_config(loaded.tree, world.modules, loaded.base_dir));
     inside = config.facilitators.empty();
     if (inside) {
         X402_TRY(const facilitator::Config checked,
@@ -49,12 +50,18 @@ Result<server::Config> read_all(const Loaded& loaded, const World& world, bool& 
     return config;
 }
 
-Task<Result<void>> start_inside(House& house, World& world, net::Runtime& runtime, const server::Config& config,
+Task<Result<void>> start_inside(House& house, World& world, net::Runtime& runtime,
+                                const server::Config& config,
                                 std::vector<server::FacilitatorEntry>& entries) {
-    X402_CO_TRY(facilitator::Config inside,
-                facilitator::read_inside_config(house.loaded.tree, world.modules, house.loaded.base_dir));
-    facilitator::ServiceOptions options{std::move(inside),        world.modules, AssetShelf(config.assets, world.modules),
-                                        *house.stores.settlements, runtime,       house.metrics,
+    X402_CO_TRY(
+        facilitator::Config inside,
+        facilitator::read_inside_config(house.loaded.tree, world.modules, house.loaded.base_dir));
+    facilitator::ServiceOptions options{std::move(inside),
+                                        world.modules,
+                                        AssetShelf(config.assets, world.modules),
+                                        *house.stores.settlements,
+                                        runtime,
+                                        house.metrics,
                                         world.env()};
     X402_CO_TRY(std::unique_ptr<facilitator::Service> service,
                 co_await facilitator::Service::start(std::move(options)));
@@ -63,14 +70,16 @@ Task<Result<void>> start_inside(House& house, World& world, net::Runtime& runtim
     co_return Result<void>{};
 }
 
-void add_remotes(World& world, const server::Config& config, std::vector<server::FacilitatorEntry>& entries) {
+void add_remotes(World& world, const server::Config& config,
+                 std::vector<server::FacilitatorEntry>& entries) {
     for (const server::FacilitatorConfig& each : config.facilitators) {
         transports::FacilitatorClientOptions options;
         options.url = each.url;
         options.token = each.token.clone();
         options.networks = each.networks;
         entries.push_back(server::FacilitatorEntry{
-            transports::make_facilitator_client(std::move(options), *world.http, world.env(), world.modules.names()),
+            transports::make_facilitator_client(std::move(options), *world.http, world.env(),
+                                                world.modules.names()),
             each.networks});
     }
 }
@@ -81,7 +90,8 @@ struct EndOfRuntime {
     ~EndOfRuntime() { runtime.end(); }
 };
 
-// Opens a network for proof. What it claims must hold; that it cannot be asked right now stops nothing.
+// Opens a network for proof. What it claims must hold; that it cannot be asked right now stops
+// nothing.
 Task<Result<Chain*>> open_for_proof(House& house, const World& world, const server::Config& config,
                                     const ChainId& network) {
     const Tree* sections = house.loaded.tree.find("networks");
@@ -94,7 +104,9 @@ Task<Result<Chain*>> open_for_proof(House& house, const World& world, const serv
     X402_CO_TRY(std::unique_ptr<Chain> chain, world.modules.of(network)->connect(std::move(setup)));
     const Result<void> proven = co_await chain->prove();
     if (!proven && !proven.error().retryable) co_return fail(proven.error());
-    if (!proven) log::warn("network_unproven", {{"network", network.text()}, {"why", proven.error().detail}});
+    if (!proven)
+        log::warn("network_unproven",
+                  {{"network", network.text()}, {"why", proven.error().detail}});
     house.opened.push_back(std::move(chain));
     co_return house.opened.back().get();
 }
@@ -115,9 +127,9 @@ Task<Result<void>> build(House& house, World& world, net::Runtime& runtime, serv
     }
     X402_CO_TRY(crypto::Secret secret,
                 server::load_quote_secret(config.store, house.loaded.base_dir, *world.random));
-    server::GatewayOptions options{std::move(config), world.modules, std::move(entries), *house.stores.grants,
-                                   runtime,           house.metrics, world.env(),        std::move(chains),
-                                   std::move(secret), {}};
+    server::GatewayOptions options{
+        std::move(config), world.modules, std::move(entries), *house.stores.grants, runtime,
+        house.metrics,     world.env(),   std::move(chains),  std::move(secret),    {}};
     X402_CO_TRY(house.gateway, co_await server::Gateway::start(std::move(options)));
     co_return Result<void>{};
 }
@@ -140,7 +152,8 @@ void reload(House& house, const World& world, const RoleFlags& flags) {
         const Loaded loaded{std::move(*tree), house.loaded.base_dir};
         bool inside = false;
         auto config = read_all(loaded, world, inside);
-        taken = config ? house.gateway->reload(std::move(*config)) : Result<void>(fail(config.error()));
+        taken =
+            config ? house.gateway->reload(std::move(*config)) : Result<void>(fail(config.error()));
     } else {
         taken = fail(tree.error());
     }
@@ -161,13 +174,15 @@ Task<void> stop_serving(net::HttpServer& server, House& house, Clock& clock) {
                           {"settlements", settled ? "ended" : "journalled"}});
 }
 
-Result<std::unique_ptr<net::HttpServer>> listen(net::Runtime& runtime, const std::string& where, net::Handler handler) {
+Result<std::unique_ptr<net::HttpServer>> listen(net::Runtime& runtime, const std::string& where,
+                                                net::Handler handler) {
     net::ServerOptions options;
     options.listen = where;
     return net::serve(runtime, std::move(options), std::move(handler));
 }
 
-Result<void> serve_until_stopped(House& house, World& world, server::Config config, const RoleFlags& flags) {
+Result<void> serve_until_stopped(House& house, World& world, server::Config config,
+                                 const RoleFlags& flags) {
     const std::string public_at = config.listen;
     const std::string admin_at = config.admin;
     net::Runtime& runtime = *house.runtime;
@@ -179,12 +194,14 @@ Result<void> serve_until_stopped(House& house, World& world, server::Config conf
     Result<void> built = fail(Errc::internal, "not built");
     net::run_blocking([&] { return build_into(house, world, runtime, config, built); });
     X402_TRY_VOID(std::move(built));
-    for (const std::string& warning : house.gateway->warnings()) log::warn("config", {{"warning", warning}});
+    for (const std::string& warning : house.gateway->warnings())
+        log::warn("config", {{"warning", warning}});
     X402_TRY(server, listen(runtime, public_at, house.gateway->handler()));
     if (admin_at != "off") {
         X402_TRY(admin, listen(runtime, admin_at, ops::admin_handler(admin_pages(house))));
     }
-    print_ready("gateway", server->address(), admin ? std::optional(admin->address()) : std::nullopt);
+    print_ready("gateway", server->address(),
+                admin ? std::optional(admin->address()) : std::nullopt);
     while (signals.wait() == SIGHUP) reload(house, world, flags);
     net::run_blocking([&] { return stop_serving(*server, house, *world.clock); });
     return {};
@@ -214,9 +231,11 @@ void add_gateway(CLI::App& app, std::function<int()>& run) {
     auto* command = app.add_subcommand("gateway", "ask for payment in front of an API");
     const auto flags = std::make_shared<RoleFlags>();
     command->add_option("--config", flags->config, "gateway.toml")->required();
-    command->add_flag("--check", flags->check, "only read the configuration and say whether it is good");
+    command->add_flag("--check", flags->check,
+                      "only read the configuration and say whether it is good");
     command->add_flag("--json", flags->json, "messages as JSON");
-    command->add_option("--log", flags->log, "debug, info, warn, error or off")->capture_default_str();
+    command->add_option("--log", flags->log, "debug, info, warn, error or off")
+        ->capture_default_str();
     command->callback([flags, &run] {
         run = [flags] {
             set_log_level(flags->log);

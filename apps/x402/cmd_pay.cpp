@@ -54,7 +54,9 @@ struct Flags {
 
 Result<std::string> read_data(const std::string& item) {
     if (item.empty() || item.front() != '@') return item;
-    return read_file(item == "@-" ? std::string("/dev/stdin") : item.substr(1), kBodyFile);
+    // Not /dev/stdin: that cannot be opened where stdin is a socket.
+    if (item == "@-") return read_stream(std::cin, "stdin", kBodyFile);
+    return read_file(item.substr(1), kBodyFile);
 }
 
 std::string_view guessed_type(std::string_view body) {

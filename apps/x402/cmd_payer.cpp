@@ -148,18 +148,23 @@ Result<crypto::Secret> read_password(const std::string& prompt) {
     return secret;
 }
 
+Result<std::string> read_stream(std::istream& stream, const std::string& name,
+                                std::size_t max_bytes) {
+    std::string text;
+    char piece[16 * 1024];
+    while (stream.read(piece, sizeof piece) || stream.gcount() > 0) {
+        text.append(piece, static_cast<std::size_t>(stream.gcount()));
+        if (text.size() > max_bytes)
+            return fail_field(Errc::too_large, "file", name + " is too large");
+    }
+    if (stream.bad()) return fail_field(Errc::io, "file", name + " cannot be read");
+    return text;
+}
+
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
     std::ifstream file(path, std::ios::binary);
     if (!file) return fail_field(Errc::not_found, "file", "the file " + path + " cannot be opened");
-    std::string text;
-    char piece[16 * 1024];
-    while (file.read(piece, sizeof piece) || file.gcount() > 0) {
-        text.append(piece, static_cast<std::size_t>(file.gcount()));
-        if (text.size() > max_bytes)
-            return fail_field(Errc::too_large, "file", "the file " + path + " is too large");
-    }
-    if (file.bad()) return fail_field(Errc::io, "file", "the file " + path + " cannot be read");
-    return text;
+    return read_stream(file, "the file " + path, max_bytes);
 }
 
 void complain(const Error& error) {

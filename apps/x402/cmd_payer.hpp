@@ -3,6 +3,7 @@
 // networks. One thread.
 #pragma once
 
+#include <istream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ Result<std::vector<std::unique_ptr<Wallet>>> load_wallets(
     const World& world, const std::string& home, const std::vector<std::string>& references);
 // X402_KEYSTORE_PASSWORD, else asked on the terminal without echo.
 Result<crypto::Secret> read_password(const std::string& prompt);
+Result<std::string> read_stream(std::istream& stream, const std::string& name,
+                                std::size_t max_bytes);
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
 
 // "x402: <sentence>; next: <remedy>" on stderr, safe for a terminal.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The subcommands that serve. Each registers its flags and, when it was chosen, leaves in `run` what to do. One
-// thread.
+// The subcommands that serve. Each registers its flags and, when it was chosen, leaves in `run`
+// what to do. One thread.
 #pragma once
 
 #include <CLI/CLI.hpp>

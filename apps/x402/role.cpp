@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apps/x402/role.hpp"
 
-#include <csignal>
 #include <condition_variable>
+#include <csignal>
 #include <cstdio>
 #include <deque>
 #include <iostream>
@@ -76,7 +76,8 @@ void set_log_level(const std::string& word) {
     if (word == "off") log::set_level(log::Level::off);
 }
 
-void print_ready(const std::string& role, const std::string& listen, const std::optional<std::string>& admin) {
+void print_ready(const std::string& role, const std::string& listen,
+                 const std::optional<std::string>& admin) {
     json::Object line;
     line["ready"] = true;
     line["role"] = role;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a role that serves needs around it: signals, the one line on
-// stdout when it is ready, and errors a person can act on. Main thread, but for what says otherwise.
+// stdout when it is ready, and errors a person can act on. Main thread, but for what says
+// otherwise.
 #pragma once
 
 #include <memory>
@@ -21,13 +22,13 @@ inline constexpr int kUsage = 2;
 // Flags that every serving role has.
 struct RoleFlags {
     std::string config;
-    bool check = false;      // read the configuration, say whether it is good, and end
-    bool json = false;       // errors as one JSON line on stderr
+    bool check = false;  // read the configuration, say whether it is good, and end
+    bool json = false;   // errors as one JSON line on stderr
     std::string log = "info";
 };
 
-// Opens each configured network once, without asking it anything, so that its module reads its keys and secrets;
-// then every key that nobody read is an error.
+// Opens each configured network once, without asking it anything, so that its module reads its keys
+// and secrets; then every key that nobody read is an error.
 Result<void> check_networks(const Tree& root, const World& world, const AssetShelf& shelf,
                             const std::string& base_dir);
 
@@ -40,11 +41,12 @@ public:
 
 private:
     struct State;
-    std::shared_ptr<State> state_;   // shared with the runtime's callback
+    std::shared_ptr<State> state_;  // shared with the runtime's callback
 };
 
 void set_log_level(const std::string& word);
-void print_ready(const std::string& role, const std::string& listen, const std::optional<std::string>& admin);
+void print_ready(const std::string& role, const std::string& listen,
+                 const std::optional<std::string>& admin);
 // Prints the error to stderr; the exit code for it.
 int report(const Error& error, const RoleFlags& flags);
 int report_good_check(const RoleFlags& flags, const std::vector<std::string>& warnings);

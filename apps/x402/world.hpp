@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The real world of one command: time, chance, HTTP, and the modules this build was made with. Main thread.
+// The real world of one command: time, chance, HTTP, and the modules this build was made with. Main
+// thread.
 #pragma once
 
 #include <memory>

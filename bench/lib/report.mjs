@@ -42,7 +42,7 @@ export function section(measured) {
   const { title, name, about } = measured.benchmark;
   const parts = [
     `## ${title}`,
-    `${about} ${measured.rounds.length} rounds of ${measured.seconds} s for each side ` +
+    `${about} Rounds: ${measured.rounds.length}, ${measured.seconds} s for each side ` +
       `(\`bench/run.mjs ${name}\`).`,
     ...measured.notes,
     figureTable(measured),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program that pays for a call. `embed URL JOURNAL`: the key comes from X402_EVM_KEY, the limit is five cents.
+// A program that pays for a call. `embed URL JOURNAL`: the key comes from X402_EVM_KEY, the limit
+// is five cents.
 #include <cstdlib>
 #include <iostream>
 #include <x402/client/blocking.hpp>
@@ -21,11 +22,12 @@ Result<client::PayResult> pay(const std::string& url, const std::string& journal
     X402_TRY(const auto journal, store::open_journal(journal_path, env));
     const auto transport = client::make_http_transport(*http);
 
-    client::ClientOptions options{.modules = modules, .journal = *journal, .transport = *transport, .env = env};
+    client::ClientOptions options{
+        .modules = modules, .journal = *journal, .transport = *transport, .env = env};
     X402_TRY(const auto key, crypto::load_secret("env:X402_EVM_KEY", "."));
     X402_TRY(auto wallet, modules.family("eip155")->wallets().parse(key));
     options.wallets.push_back(std::move(wallet));
-    options.policy.allow_loopback = true;   // the URL was typed by a person
+    options.policy.allow_loopback = true;  // the URL was typed by a person
     X402_TRY_VOID(client::set_limit(options.policy, "$0.05"));
     client::Client payer(std::move(options));
     return client::fetch_blocking(payer, {.url = url});

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every network's payer must be able to rely on: one request is at most one payment, whatever is lost on the way
-// and however often the program is started again. Each "run" is a client of its own over the same journal, as a
-// process would be.
+// What every network's payer must be able to rely on: one request is at most one payment, whatever
+// is lost on the way and however often the program is started again. Each "run" is a client of its
+// own over the same journal, as a process would be.
 #include <set>
 
 #include "tests/conformance/house.hpp"
@@ -15,13 +15,14 @@ namespace {
 using client::PayOutcome;
 using client::PayResult;
 
-// The network between client and server: it can lose answers to paid requests, and remembers what was sent.
+// The network between client and server: it can lose answers to paid requests, and remembers what
+// was sent.
 class Wire final : public client::Transport {
 public:
     explicit Wire(net::HttpClient& http) : inner_(client::make_http_transport(http)) {}
     void lose_answers(int count) { lose_ = count; }
     std::size_t sent() const { return sent_; }
-    std::size_t payments() const { return seen_.size(); }   // that differ
+    std::size_t payments() const { return seen_.size(); }  // that differ
 
     Task<Result<net::ClientResponse>> send(net::ClientRequest request) override {
         const bool paid = request.headers.has(headers::kPaymentSignature);
@@ -72,12 +73,16 @@ protected:
         std::string query = {};
     };
     PayResult fetch(const Run& run) {
-        client::ClientOptions options{.modules = world_->modules(), .journal = *journal_, .transport = wire_,
+        client::ClientOptions options{.modules = world_->modules(),
+                                      .journal = *journal_,
+                                      .transport = wire_,
                                       .env = world_->env()};
         options.wallets.push_back(same_payer());
         options.policy.allow_loopback = true;
         options.policy.group = "test";
-        if (!run.limit.empty()) { EXPECT_TRUE(client::set_limit(options.policy, run.limit)); }
+        if (!run.limit.empty()) {
+            EXPECT_TRUE(client::set_limit(options.policy, run.limit));
+        }
         if (!run.budget.empty()) {
             const auto budget = client::read_budget(run.budget, "test");
             EXPECT_TRUE(budget);
@@ -98,7 +103,9 @@ protected:
         return client::fetch_blocking(client, std::move(request));
     }
     U256 paid() { return *cents(100'000).checked_sub(world_->balance(payer_->address())); }
-    static std::string code_of(const PayResult& result) { return result.error ? result.error->code : std::string{}; }
+    static std::string code_of(const PayResult& result) {
+        return result.error ? result.error->code : std::string{};
+    }
 
     Upstream upstream_;
     FacilitatorRole bank_;
@@ -185,7 +192,8 @@ TEST_F(Client, ANewPaymentIsRefusedWhileTheEarlierOneIsUsable) {
     world_->let_expire();
     const PayResult anew = fetch({.new_payment = true, .with_chain = true});
     EXPECT_EQ(anew.outcome, PayOutcome::settled) << code_of(anew);
-    EXPECT_FALSE(anew.notices.empty()) << "the earlier payment may have been taken, and the payer is told";
+    EXPECT_FALSE(anew.notices.empty())
+        << "the earlier payment may have been taken, and the payer is told";
     EXPECT_EQ(wire_.payments(), 2U);
     EXPECT_EQ(paid(), cents(20));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A local EVM node as a world: anvil, started by evm.test.mjs, with a dollar token at USDC's address. What it can do
-// on command comes from the node's own test methods and from a relay between the facilitator and the node.
+// A local EVM node as a world: anvil, started by evm.test.mjs, with a dollar token at USDC's
+// address. What it can do on command comes from the node's own test methods and from a relay
+// between the facilitator and the node.
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
@@ -19,8 +20,9 @@ namespace x402::conformance {
 namespace {
 
 constexpr auto kAnHour = std::chrono::hours(1);
-constexpr std::uint64_t kFinalBlocks = 80;   // more than the node keeps unfinalized
-constexpr const char* kTransferTopic = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
+constexpr std::uint64_t kFinalBlocks = 80;  // more than the node keeps unfinalized
+constexpr const char* kTransferTopic =
+    "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
 constexpr const char* kMintSelector = "0x40c10f19";
 
 std::string environment(const char* name) {
@@ -30,14 +32,21 @@ std::string environment(const char* name) {
     return value;
 }
 
-std::string quantity(std::uint64_t value) { return U256{value}.to_quantity(); }
+std::string quantity(std::uint64_t value) {
+    return U256{value}.to_quantity();
+}
 
 // 32 bytes of calldata or of a topic, without 0x.
-std::string word(const std::string& address) { return std::string(24, '0') + address.substr(2); }
-std::string word(const U256& value) { return to_hex(value.to_be().view()); }
+std::string word(const std::string& address) {
+    return std::string(24, '0') + address.substr(2);
+}
+std::string word(const U256& value) {
+    return to_hex(value.to_be().view());
+}
 
-// Between the facilitator and the node. It can keep transactions to itself, which looks like a pool that nobody mines
-// (the node's own switch for that leaves transactions behind now and then), and take one in and hide that it did.
+// Between the facilitator and the node. It can keep transactions to itself, which looks like a pool
+// that nobody mines (the node's own switch for that leaves transactions behind now and then), and
+// take one in and hide that it did.
 struct Relay {
     Relay(net::HttpClient& client, std::string url) : http(client), node(std::move(url)) {}
     net::HttpClient& http;
@@ -45,7 +54,7 @@ struct Relay {
     std::atomic<int> lose{0};
     std::mutex mutex;
     bool hold = false;
-    std::vector<std::string> kept;   // bodies that send a transaction, in the order they came
+    std::vector<std::string> kept;  // bodies that send a transaction, in the order they came
 
     // The answer for a transaction that is kept; nothing where it goes on to the node.
     std::optional<std::string> keep(const std::string& body) {
@@ -78,7 +87,8 @@ net::ClientRequest to_node(const Relay& relay, std::string body) {
     return request;
 }
 
-// The node mines what it is sent by itself, but now and then leaves a transaction for the next block: so there is one.
+// The node mines what it is sent by itself, but now and then leaves a transaction for the next
+// block: so there is one.
 Task<Result<net::ClientResponse>> forward(Relay& to, std::string body, bool sends) {
     auto answer = co_await to.http.fetch(to_node(to, std::move(body)));
     if (!sends || !answer) co_return answer;
@@ -132,13 +142,18 @@ public:
     }
 
     Powers powers() const override {
-        return {.charges_less = false, .revives_failed = true, .loses_answers = true, .refuses_simulations = false};
+        return {.charges_less = false,
+                .revives_failed = true,
+                .loses_answers = true,
+                .refuses_simulations = false};
     }
     const Modules& modules() const override { return modules_; }
     Env env() override { return Env{clock_, *random_}; }
     ShiftedClock& clock() override { return clock_; }
     net::HttpClient& http() override { return *http_; }
-    ChainId network() const override { return *ChainId::parse(environment("X402_CONFORMANCE_NETWORK")); }
+    ChainId network() const override {
+        return *ChainId::parse(environment("X402_CONFORMANCE_NETWORK"));
+    }
     std::string scheme() const override { return "exact"; }
     AssetInfo asset() const override {
         const AssetInfo* usdc = modules_.asset(network(), "USDC");
@@ -173,7 +188,8 @@ public:
         json::Object call;
         call["to"] = asset().address;
         call["data"] = "0x70a08231" + word(address);
-        const auto read = U256::from_hex(std::string(ask("eth_call", {call, "latest"}).as_string()));
+        const auto read =
+            U256::from_hex(std::string(ask("eth_call", {call, "latest"}).as_string()));
         X402_CHECK(read.has_value());
         return *read;
     }
@@ -225,12 +241,14 @@ private:
     }
     void open_relay() {
         runtime_.start();
-        server_ = serve_anywhere(runtime_, [to = relay_](net::Exchange& exchange) { return relay(to, exchange); });
+        server_ = serve_anywhere(
+            runtime_, [to = relay_](net::Exchange& exchange) { return relay(to, exchange); });
     }
     // An earlier test may have moved the node's clock, which cannot go back.
     void catch_up() {
         const json::Value block = ask("eth_getBlockByNumber", {"latest", false});
-        const auto time = U256::from_hex(std::string(block.as_object().at("timestamp").as_string()));
+        const auto time =
+            U256::from_hex(std::string(block.as_object().at("timestamp").as_string()));
         X402_CHECK(time.has_value());
         const Instant there = from_unix_s(static_cast<std::int64_t>(time->to_u64().value_or(0)));
         if (there > clock_.now()) clock_.move(there - clock_.now());
@@ -239,7 +257,7 @@ private:
     ShiftedClock clock_;
     std::unique_ptr<Random> random_;
     std::unique_ptr<net::HttpClient> http_;
-    std::shared_ptr<Relay> relay_;   // shared with requests that are still being answered
+    std::shared_ptr<Relay> relay_;  // shared with requests that are still being answered
     net::Runtime runtime_;
     std::unique_ptr<net::HttpServer> server_;
     std::unique_ptr<net::RpcClient> rpc_;
@@ -249,6 +267,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<World> make_world() { return std::make_unique<EvmWorld>(); }
+std::unique_ptr<World> make_world() {
+    return std::make_unique<EvmWorld>();
+}
 
 }  // namespace x402::conformance

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every network's facilitator must do and must never do: judged through its public door, and by what moved.
+// What every network's facilitator must do and must never do: judged through its public door, and
+// by what moved.
 #include <set>
 
 #include "tests/conformance/house.hpp"
@@ -117,7 +118,8 @@ TEST_F(Facilitator, RefusesKindsThatItDoesNotServe) {
         std::function<void(PaymentRequirements&)> change;
     };
     const Row rows[] = {
-        {"network", "invalid_network", [](auto& terms) { terms.network = *ChainId::parse("nowhere:1"); }},
+        {"network", "invalid_network",
+         [](auto& terms) { terms.network = *ChainId::parse("nowhere:1"); }},
         {"scheme", "unsupported_scheme", [](auto& terms) { terms.scheme = "barter"; }},
     };
     for (const Row& row : rows) {
@@ -178,7 +180,8 @@ TEST_F(Facilitator, ASecondTellingNeedsTheFirstOnesKey) {
     EXPECT_EQ(code_of(role.settle(keyed, "other")), kDuplicate);
     FacilitatorRequest other_terms = keyed.request();
     other_terms.requirements.amount = *cents(1).checked_sub(U256{1});
-    EXPECT_EQ(code_of(role.settle(other_terms, "mine")), kDuplicate) << "other terms are another request";
+    EXPECT_EQ(code_of(role.settle(other_terms, "mine")), kDuplicate)
+        << "other terms are another request";
     EXPECT_EQ(world_->transfers(), 2U);
 }
 
@@ -210,7 +213,8 @@ TEST_F(Facilitator, DifferentPaymentsAtOnceAreAllSettled) {
         payments.push_back(sign(offer(cents(1)), *payers.back()).request());
     }
     const SettleContext context;
-    auto asked = at_once(8, [&](std::size_t i) { return role.service().settle(payments[i], context); });
+    auto asked =
+        at_once(8, [&](std::size_t i) { return role.service().settle(payments[i], context); });
     for (const auto& answer : asked.wait()) EXPECT_EQ(code_of(answer), "success");
     EXPECT_EQ(world_->transfers(), 8U);
     EXPECT_EQ(world_->balance(world_->merchant()), cents(8));
@@ -232,7 +236,9 @@ TEST_F(Facilitator, PendingIsWaitedOutWithTheSamePayment) {
     world_->hold(false);
     const SettleResponse settled = role.settle_to_the_end(payment, "mine");
     EXPECT_TRUE(settled.success) << settled.error_message;
-    if (!pending->transaction.empty()) { EXPECT_EQ(settled.transaction, pending->transaction); }
+    if (!pending->transaction.empty()) {
+        EXPECT_EQ(settled.transaction, pending->transaction);
+    }
     EXPECT_EQ(code_of(role.settle(payment, "a stranger's")), kDuplicate);
     EXPECT_EQ(world_->transfers(), 1U);
 }
@@ -277,7 +283,8 @@ TEST_F(Facilitator, OnlyWhatThePayerHasIsPaid) {
 }
 
 TEST_F(Facilitator, AFailureWithoutAnAttemptMayBeClaimedAgain) {
-    if (!world_->powers().refuses_simulations) GTEST_SKIP() << "this network's simulations cannot be told what to say";
+    if (!world_->powers().refuses_simulations)
+        GTEST_SKIP() << "this network's simulations cannot be told what to say";
     auto role = start();
     const auto payer = rich();
     const SignedPayment payment = sign(offer(cents(1)), *payer);
@@ -292,7 +299,8 @@ TEST_F(Facilitator, AFailureWithoutAnAttemptMayBeClaimedAgain) {
 }
 
 TEST_F(Facilitator, ALostBroadcastAnswerIsNotASecondTransfer) {
-    if (!world_->powers().loses_answers) GTEST_SKIP() << "this network's answers cannot be lost on command";
+    if (!world_->powers().loses_answers)
+        GTEST_SKIP() << "this network's answers cannot be lost on command";
     auto role = start();
     const auto payer = rich();
     const SignedPayment payment = sign(offer(cents(1)), *payer);
@@ -318,7 +326,8 @@ TEST_F(Facilitator, ARestartFinishesWhatWasInFlight) {
     EXPECT_TRUE(eventually([&] {
         const auto one = role.settlement(keyed.key);
         const auto other = role.settlement(keyless.key);
-        return one && other && one->outcome == Outcome::settled && other->outcome == Outcome::settled;
+        return one && other && one->outcome == Outcome::settled &&
+               other->outcome == Outcome::settled;
     }));
     EXPECT_EQ(code_of(role.settle(keyed, "mine")), "success");
     EXPECT_EQ(code_of(role.settle(keyless)), "success") << "nobody was told yet";
@@ -346,8 +355,8 @@ TEST_F(Facilitator, ARestartKeepsWhatWasTold) {
     EXPECT_EQ(world_->transfers(), 1U);
 }
 
-// The process dies at every write of one settlement, before and after it became durable; whoever comes back with the
-// same payment must find it paid exactly once.
+// The process dies at every write of one settlement, before and after it became durable; whoever
+// comes back with the same payment must find it paid exactly once.
 TEST_F(Facilitator, ACrashAtAnyWritePaysOnce) {
     constexpr std::size_t kMostWrites = 24;
     const auto payer = rich();
@@ -363,12 +372,14 @@ TEST_F(Facilitator, ACrashAtAnyWritePaysOnce) {
             durable ? plan->crash_after(n) : plan->crash_before(n);
             {
                 auto stores = store::open_memory_store(disk, world_->env());
-                FacilitatorRole role(*world_, store::testing::with_faults(std::move(stores), plan), impatient(true));
+                FacilitatorRole role(*world_, store::testing::with_faults(std::move(stores), plan),
+                                     impatient(true));
                 if (role.started()) static_cast<void>(role.settle(payment, "mine"));
                 crashed = plan->crashed();
             }
             if (crashed) ++crashes;
-            FacilitatorRole role(*world_, store::open_memory_store(disk, world_->env()), impatient());
+            FacilitatorRole role(*world_, store::open_memory_store(disk, world_->env()),
+                                 impatient());
             const SettleResponse ended = role.settle_to_the_end(payment, "mine");
             EXPECT_TRUE(ended.success) << ended.error_reason << ": " << ended.error_message;
             EXPECT_EQ(world_->transfers(), before + 1);
@@ -388,11 +399,15 @@ TEST_F(Facilitator, KnowsNothingOfAnUnknownKey) {
 class Metered : public Facilitator {
 protected:
     void SetUp() override {
-        if (!world_->powers().charges_less) GTEST_SKIP() << "this world's scheme charges what was signed";
+        if (!world_->powers().charges_less)
+            GTEST_SKIP() << "this world's scheme charges what was signed";
     }
-    FacilitatorRequest charge(const SignedPayment& payment, ServerScheme::Phase phase, const U256& amount) {
-        const ServerScheme* scheme = world_->modules().server(payment.terms.scheme, payment.terms.network);
-        auto request = scheme->settle_request(Payment{payment.payload, payment.terms}, phase, amount);
+    FacilitatorRequest charge(const SignedPayment& payment, ServerScheme::Phase phase,
+                              const U256& amount) {
+        const ServerScheme* scheme =
+            world_->modules().server(payment.terms.scheme, payment.terms.network);
+        auto request =
+            scheme->settle_request(Payment{payment.payload, payment.terms}, phase, amount);
         if (!request) ADD_FAILURE() << to_string(request.error());
         return request.value_or(FacilitatorRequest{});
     }
@@ -406,7 +421,8 @@ TEST_F(Metered, MayChargeLess) {
     ASSERT_EQ(code_of(settled), "success");
     EXPECT_EQ(settled->amount, cents(3));
     EXPECT_EQ(world_->balance(world_->merchant()), cents(3));
-    EXPECT_EQ(code_of(role.settle(charge(payment, ServerScheme::Phase::only, cents(10)))), kDuplicate);
+    EXPECT_EQ(code_of(role.settle(charge(payment, ServerScheme::Phase::only, cents(10)))),
+              kDuplicate);
     EXPECT_EQ(world_->transfers(), 1U);
 }
 
@@ -448,7 +464,8 @@ TEST_F(Metered, DepositAndClaimAreTwoPayments) {
     const SignedPayment payment = sign(offer(cents(10)), *payer);
     const FacilitatorRequest deposit = charge(payment, ServerScheme::Phase::deposit, cents(10));
     const FacilitatorRequest claim = charge(payment, ServerScheme::Phase::claim, cents(4));
-    const ServerScheme* scheme = world_->modules().server(payment.terms.scheme, payment.terms.network);
+    const ServerScheme* scheme =
+        world_->modules().server(payment.terms.scheme, payment.terms.network);
     const auto deposit_facts = scheme->facts(Payment{deposit.payload, deposit.requirements});
     const auto claim_facts = scheme->facts(Payment{claim.payload, claim.requirements});
     ASSERT_TRUE(deposit_facts && claim_facts);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every network's gateway must do: one payment, one delivery, whatever is repeated, lost or late. Asked over
-// HTTP as a client would, with payments made by hand, and judged by answers, upstream runs and what moved.
+// What every network's gateway must do: one payment, one delivery, whatever is repeated, lost or
+// late. Asked over HTTP as a client would, with payments made by hand, and judged by answers,
+// upstream runs and what moved.
 #include <thread>
 
 #include "tests/conformance/house.hpp"
@@ -19,7 +20,8 @@ protected:
         return FacilitatorRole(*world_, store::make_memory_store(world_->env()), options);
     }
     GatewayRole gateway(FacilitatorRole& facilitator, const GatewayOptions& options = {}) {
-        return GatewayRole(*world_, store::make_memory_store(world_->env()), facilitator, upstream_, options);
+        return GatewayRole(*world_, store::make_memory_store(world_->env()), facilitator, upstream_,
+                           options);
     }
     // A payment for a fresh offer of this gateway.
     SignedPayment pay_for(const std::string& url, const Wallet& payer) {
@@ -37,7 +39,9 @@ protected:
         const auto error = json::opt_object(*body, "error");
         return error && *error ? json::text_or_empty(**error, "code") : std::string{};
     }
-    static bool has_weather(const Reply& reply) { return reply.body.find("sunny") != std::string::npos; }
+    static bool has_weather(const Reply& reply) {
+        return reply.body.find("sunny") != std::string::npos;
+    }
 
     Upstream upstream_;
 };
@@ -96,7 +100,8 @@ TEST_F(Gateway, RefusesAPaymentThatIsNotWhatItAsksFor) {
         const char* name;
         const SignedPayment& payment;
     };
-    const Row rows[] = {{"less", cheap}, {"changed after signing", changed}, {"unfunded", unfunded}};
+    const Row rows[] = {
+        {"less", cheap}, {"changed after signing", changed}, {"unfunded", unfunded}};
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
         const Reply refused = get(*world_, shop.url(), &row.payment.payload);
@@ -149,7 +154,8 @@ TEST_F(Gateway, SixteenAtOnceAreOneDelivery) {
         const auto payer = rich();
         const SignedPayment payment = pay_for(shop.url(), *payer);
         const net::ClientRequest request = request_for(*world_, shop.url(), &payment.payload);
-        // The network waits until all have asked: nobody can be so late that he gets the kept answer.
+        // The network waits until all have asked: nobody can be so late that he gets the kept
+        // answer.
         world_->hold(true);
         auto asked = at_once(16, [&](std::size_t) { return world_->http().fetch(request); });
         std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -219,7 +225,8 @@ TEST_F(Gateway, AStrangersRepeatGetsNothing) {
         EXPECT_EQ(reply.status, 409) << reply.body;
         EXPECT_EQ(refusal_of(reply), "payment_already_used");
         EXPECT_FALSE(has_weather(reply));
-        EXPECT_FALSE(reply.settlement.has_value()) << "no state for who cannot prove to be the payer";
+        EXPECT_FALSE(reply.settlement.has_value())
+            << "no state for who cannot prove to be the payer";
     }
     EXPECT_EQ(upstream_.runs(), 1U);
     EXPECT_EQ(world_->transfers(), 1U);
@@ -283,7 +290,8 @@ TEST_F(Gateway, ARestartKeepsWhatWasPaidFor) {
     SignedPayment settled, pending;
     std::string body;
     {
-        GatewayRole shop(*world_, open_store("gateway"), bank, upstream_, {.pending_wait = "400ms"});
+        GatewayRole shop(*world_, open_store("gateway"), bank, upstream_,
+                         {.pending_wait = "400ms"});
         settled = pay_for(shop.url(), *payer);
         const Reply paid = get(*world_, shop.url(), &settled.payload);
         ASSERT_EQ(paid.status, 200) << paid.body;
@@ -308,8 +316,8 @@ TEST_F(Gateway, ARestartKeepsWhatWasPaidFor) {
     EXPECT_EQ(upstream_.runs(), 2U);
 }
 
-// The gateway's store dies at every write of one paid request; started again, the same payment must be answered, and
-// must have been taken exactly once.
+// The gateway's store dies at every write of one paid request; started again, the same payment must
+// be answered, and must have been taken exactly once.
 TEST_F(Gateway, ACrashAtAnyWriteChargesOnce) {
     constexpr std::size_t kMostWrites = 16;
     auto bank = facilitator();
@@ -320,8 +328,8 @@ TEST_F(Gateway, ACrashAtAnyWriteChargesOnce) {
         for (const bool durable : {false, true}) {
             bool crashed = true;
             for (std::size_t n = 1; crashed && n <= kMostWrites; ++n) {
-                SCOPED_TRACE(std::string(settle) + (durable ? ", after write " : ", before write ") +
-                             std::to_string(n));
+                SCOPED_TRACE(std::string(settle) +
+                             (durable ? ", after write " : ", before write ") + std::to_string(n));
                 const std::size_t before = world_->transfers();
                 const std::size_t runs = upstream_.runs();
                 const auto disk = store::make_memory_disk();
@@ -329,7 +337,8 @@ TEST_F(Gateway, ACrashAtAnyWriteChargesOnce) {
                 durable ? plan->crash_after(n) : plan->crash_before(n);
                 std::optional<SignedPayment> payment;
                 {
-                    auto stores = store::testing::with_faults(store::open_memory_store(disk, world_->env()), plan);
+                    auto stores = store::testing::with_faults(
+                        store::open_memory_store(disk, world_->env()), plan);
                     GatewayRole shop(*world_, std::move(stores), bank, upstream_, options);
                     if (shop.started()) payment = pay_for(shop.url(), *payer);
                     if (payment) static_cast<void>(get(*world_, shop.url(), &payment->payload));
@@ -337,7 +346,8 @@ TEST_F(Gateway, ACrashAtAnyWriteChargesOnce) {
                 }
                 if (crashed) ++crashes;
                 if (!payment) continue;
-                GatewayRole shop(*world_, store::open_memory_store(disk, world_->env()), bank, upstream_, options);
+                GatewayRole shop(*world_, store::open_memory_store(disk, world_->env()), bank,
+                                 upstream_, options);
                 Reply paid;
                 EXPECT_TRUE(eventually([&] {
                     paid = get(*world_, shop.url(), &payment->payload);

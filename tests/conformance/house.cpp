@@ -34,12 +34,16 @@ class Inside final : public FacilitatorApi {
 public:
     explicit Inside(facilitator::Service& service) : service_(service) {}
     const std::string& name() const noexcept override { return service_.name(); }
-    Task<Result<VerifyResponse>> verify(const FacilitatorRequest& request) override { return service_.verify(request); }
-    Task<Result<SettleResponse>> settle(const FacilitatorRequest& request, const SettleContext& context) override {
+    Task<Result<VerifyResponse>> verify(const FacilitatorRequest& request) override {
+        return service_.verify(request);
+    }
+    Task<Result<SettleResponse>> settle(const FacilitatorRequest& request,
+                                        const SettleContext& context) override {
         return service_.settle(request, context);
     }
     Task<Result<Supported>> supported() override { return service_.supported(); }
-    Task<Result<std::optional<SettlementStatus>>> settlement(const PaymentKey& key, Duration wait) override {
+    Task<Result<std::optional<SettlementStatus>>> settlement(const PaymentKey& key,
+                                                             Duration wait) override {
         return service_.settlement(key, wait);
     }
 
@@ -129,9 +133,12 @@ store::RoleStore House::open_store(const std::string& role) const {
     return std::move(*stores);
 }
 
-Tree network_tree(const World& world) { return read_toml(network_section(world, false), "network.toml"); }
+Tree network_tree(const World& world) {
+    return read_toml(network_section(world, false), "network.toml");
+}
 
-std::unique_ptr<net::HttpServer> serve_anywhere(net::Runtime& runtime, const net::Handler& handler) {
+std::unique_ptr<net::HttpServer> serve_anywhere(net::Runtime& runtime,
+                                                const net::Handler& handler) {
     constexpr int kTries = 10;
     for (int i = 0; i < kTries; ++i) {
         net::ServerOptions options;
@@ -146,10 +153,12 @@ std::unique_ptr<net::HttpServer> serve_anywhere(net::Runtime& runtime, const net
 
 // The facilitator
 
-FacilitatorRole::FacilitatorRole(World& world, store::RoleStore stores, const FacilitatorOptions& options)
+FacilitatorRole::FacilitatorRole(World& world, store::RoleStore stores,
+                                 const FacilitatorOptions& options)
     : world_(world), stores_(std::move(stores)), runtime_(std::make_unique<net::Runtime>(1)) {
-    const std::string text = "listen = \"127.0.0.1:0\"\nstore = \"memory:\"\n" + network_section(world, true) +
-                             "settle_wait = \"" + options.settle_wait + "\"\n";
+    const std::string text = "listen = \"127.0.0.1:0\"\nstore = \"memory:\"\n" +
+                             network_section(world, true) + "settle_wait = \"" +
+                             options.settle_wait + "\"\n";
     const Tree tree = read_toml(text, "facilitator.toml");
     auto config = facilitator::read_config(tree, world.modules(), {});
     if (!config) ADD_FAILURE() << to_string(config.error());
@@ -158,13 +167,10 @@ FacilitatorRole::FacilitatorRole(World& world, store::RoleStore stores, const Fa
     auto assets = read_assets(tree, world.modules());
     X402_CHECK(assets.has_value());
     auto started = wait_for([&] {
-        facilitator::ServiceOptions service{std::move(*config),
-                                            world.modules(),
-                                            AssetShelf(std::move(*assets), world.modules()),
-                                            *stores_.settlements,
-                                            *runtime_,
-                                            metrics_,
-                                            world.env()};
+        facilitator::ServiceOptions service{
+            std::move(*config),   world.modules(), AssetShelf(std::move(*assets), world.modules()),
+            *stores_.settlements, *runtime_,       metrics_,
+            world.env()};
         return facilitator::Service::start(std::move(service));
     });
     if (!started && options.may_fail) return;
@@ -183,16 +189,19 @@ Result<VerifyResponse> FacilitatorRole::verify(const SignedPayment& payment) {
     return wait_for([&] { return service_->verify(request); });
 }
 
-Result<SettleResponse> FacilitatorRole::settle(const SignedPayment& payment, const std::string& key) {
+Result<SettleResponse> FacilitatorRole::settle(const SignedPayment& payment,
+                                               const std::string& key) {
     return settle(payment.request(), key);
 }
 
-Result<SettleResponse> FacilitatorRole::settle(const FacilitatorRequest& request, const std::string& key) {
+Result<SettleResponse> FacilitatorRole::settle(const FacilitatorRequest& request,
+                                               const std::string& key) {
     const SettleContext context{key, {}};
     return wait_for([&] { return service_->settle(request, context); });
 }
 
-SettleResponse FacilitatorRole::settle_to_the_end(const SignedPayment& payment, const std::string& key) {
+SettleResponse FacilitatorRole::settle_to_the_end(const SignedPayment& payment,
+                                                  const std::string& key) {
     const auto until = std::chrono::steady_clock::now() + kPatience;
     while (std::chrono::steady_clock::now() < until) {
         auto answer = settle(payment, key);
@@ -249,27 +258,44 @@ Upstream::~Upstream() {
     runtime_.end();
 }
 
-std::string Upstream::url() const { return "http://" + server_->address(); }
-std::size_t Upstream::runs() const { return state_->runs; }
-void Upstream::fail(bool on) { state_->failing = on; }
+std::string Upstream::url() const {
+    return "http://" + server_->address();
+}
+std::size_t Upstream::runs() const {
+    return state_->runs;
+}
+void Upstream::fail(bool on) {
+    state_->failing = on;
+}
 
 // The gateway
 
 namespace {
 
-std::string gateway_toml(const World& world, const Upstream& upstream, const GatewayOptions& options) {
+std::string gateway_toml(const World& world, const Upstream& upstream,
+                         const GatewayOptions& options) {
     std::string price = std::to_string(options.cents % 100);
     if (price.size() == 1) price = "0" + price;
     price = "$" + std::to_string(options.cents / 100) + "." + price;
-    return "listen = \"127.0.0.1:0\"\nadmin = \"off\"\norigin = \"http://gateway.test\"\nstore = \"memory:\"\n"
-           "upstream = \"" + upstream.url() + "\"\nfacilitators = [\"http://127.0.0.1:1\"]\n"
-           "pending_wait = \"" + options.pending_wait + "\"\n"
-           "pay_to = { " + std::string(world.network().family()) + " = \"" + world.merchant() + "\" }\n" +
-           network_section(world, false) +
-           "[[routes]]\nmatch = \"GET /weather\"\nprice = \"" + price + "\"\n"
-           "accepts = [{ asset = \"" + world.asset().address + "\", network = \"" + world.network().text() +
-           "\", scheme = \"" + world.scheme() + "\" }]\n"
-           "settle = \"" + options.settle + "\"\nmax_timeout_seconds = 300\n";
+    return "listen = \"127.0.0.1:0\"\nadmin = \"off\"\norigin = \"http://gateway.test\"\nstore = "
+           "\"memory:\"\n"
+           "upstream = \"" +
+           upstream.url() +
+           "\"\nfacilitators = [\"http://127.0.0.1:1\"]\n"
+           "pending_wait = \"" +
+           options.pending_wait +
+           "\"\n"
+           "pay_to = { " +
+           std::string(world.network().family()) + " = \"" + world.merchant() + "\" }\n" +
+           network_section(world, false) + "[[routes]]\nmatch = \"GET /weather\"\nprice = \"" +
+           price +
+           "\"\n"
+           "accepts = [{ asset = \"" +
+           world.asset().address + "\", network = \"" + world.network().text() + "\", scheme = \"" +
+           world.scheme() +
+           "\" }]\n"
+           "settle = \"" +
+           options.settle + "\"\nmax_timeout_seconds = 300\n";
 }
 
 }  // namespace
@@ -292,16 +318,17 @@ GatewayRole::GatewayRole(World& world, store::RoleStore stores, FacilitatorRole&
     std::vector<server::FacilitatorEntry> facilitators;
     facilitators.push_back({std::make_unique<Inside>(facilitator.service()), {}});
     auto started = wait_for([&] {
-        server::GatewayOptions gateway{std::move(*config),
-                                       world.modules(),
-                                       std::move(facilitators),
-                                       *stores_.grants,
-                                       *runtime_,
-                                       metrics_,
-                                       world.env(),
-                                       {chain_.get()},
-                                       crypto::Secret::from_text("thirty-two bytes of a test secret"),
-                                       {}};
+        server::GatewayOptions gateway{
+            std::move(*config),
+            world.modules(),
+            std::move(facilitators),
+            *stores_.grants,
+            *runtime_,
+            metrics_,
+            world.env(),
+            {chain_.get()},
+            crypto::Secret::from_text("thirty-two bytes of a test secret"),
+            {}};
         gateway.pauses.settle_first = std::chrono::milliseconds(50);
         return server::Gateway::start(std::move(gateway));
     });
@@ -313,7 +340,8 @@ GatewayRole::GatewayRole(World& world, store::RoleStore stores, FacilitatorRole&
 }
 
 GatewayRole::~GatewayRole() {
-    // The facilitator's core may still work for a settlement of ours: nothing of it may outlive our runtime.
+    // The facilitator's core may still work for a settlement of ours: nothing of it may outlive our
+    // runtime.
     if (gateway_) {
         const bool quiet = wait_for([&] { return gateway_->drain(kStop); });
         EXPECT_TRUE(quiet) << "a settlement did not let go";
@@ -323,13 +351,17 @@ GatewayRole::~GatewayRole() {
     world_.retire(std::move(runtime_));
 }
 
-std::string GatewayRole::url() const { return "http://" + server_->address() + "/weather"; }
+std::string GatewayRole::url() const {
+    return "http://" + server_->address() + "/weather";
+}
 
-net::ClientRequest request_for(const World& world, const std::string& url, const PaymentPayload* payment) {
+net::ClientRequest request_for(const World& world, const std::string& url,
+                               const PaymentPayload* payment) {
     net::ClientRequest request;
     request.url = url;
     if (payment != nullptr) {
-        const auto set = transports::set_payment(request.headers, *payment, world.modules().names());
+        const auto set =
+            transports::set_payment(request.headers, *payment, world.modules().names());
         X402_CHECK(set.has_value());
     }
     return request;

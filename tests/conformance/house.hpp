@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the suites stand on: a world, a folder that goes when the test ends, the roles started by their public doors
-// in this process, and a seller's API that counts how often it worked. Main thread; a role has a runtime of its own.
+// What the suites stand on: a world, a folder that goes when the test ends, the roles started by
+// their public doors in this process, and a seller's API that counts how often it worked. Main
+// thread; a role has a runtime of its own.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -44,7 +45,8 @@ public:
     template <class Start>
     void ask(net::Runtime& runtime, Start start) {
         for (std::size_t i = 0; i < shared_->answers.size(); ++i) {
-            runtime.spawn(i % runtime.cores(), [shared = shared_, start, i] { return put(shared, start(i), i); });
+            runtime.spawn(i % runtime.cores(),
+                          [shared = shared_, start, i] { return put(shared, start(i), i); });
         }
     }
     std::vector<T> wait() {
@@ -56,7 +58,8 @@ public:
 
 private:
     struct Shared {
-        explicit Shared(std::size_t size) : answers(size), left(static_cast<std::ptrdiff_t>(size)) {}
+        explicit Shared(std::size_t size)
+            : answers(size), left(static_cast<std::ptrdiff_t>(size)) {}
         std::vector<std::optional<T>> answers;
         std::latch left;
     };
@@ -64,7 +67,8 @@ private:
         shared->answers[at].emplace(co_await std::move(task));
         shared->left.count_down();
     }
-    std::shared_ptr<Shared> shared_;   // shared with the coroutines, which leave a moment after they answered
+    std::shared_ptr<Shared>
+        shared_;  // shared with the coroutines, which leave a moment after they answered
 };
 
 // A signed payment beside the terms it was signed for.
@@ -88,7 +92,7 @@ protected:
     SignedPayment sign(const PaymentRequirements& terms, const Wallet& wallet);
     // Waits until `done` says so; fails the test when it never does.
     bool eventually(const std::function<bool()>& done);
-    store::RoleStore open_store(const std::string& role) const;   // on the same file each time
+    store::RoleStore open_store(const std::string& role) const;  // on the same file each time
     std::string folder() const { return folder_.string(); }
 
     // Asks for everything at once; `wait` on what it returns. `start` must stay good until then.
@@ -111,11 +115,11 @@ Tree network_tree(const World& world);
 
 struct FacilitatorOptions {
     std::string settle_wait = "2s";
-    bool may_fail = false;            // its start, when its store does
+    bool may_fail = false;  // its start, when its store does
 };
 
-// A listener on a port of the kernel's choice. The port is looked for before it is taken, so another process of this
-// machine may be faster: then the next one is tried.
+// A listener on a port of the kernel's choice. The port is looked for before it is taken, so
+// another process of this machine may be faster: then the next one is tried.
 std::unique_ptr<net::HttpServer> serve_anywhere(net::Runtime& runtime, const net::Handler& handler);
 
 // A running facilitator. Dies as a killed process does: at once, whatever it was doing.
@@ -142,7 +146,8 @@ private:
     std::unique_ptr<facilitator::Service> service_;
 };
 
-// A seller's API. `/weather` costs what the gateway says; it counts its runs and can be told to fail.
+// A seller's API. `/weather` costs what the gateway says; it counts its runs and can be told to
+// fail.
 class Upstream {
 public:
     Upstream();
@@ -153,7 +158,7 @@ public:
 
 private:
     struct State;
-    std::shared_ptr<State> state_;    // shared with requests that are still being answered
+    std::shared_ptr<State> state_;  // shared with requests that are still being answered
     net::Runtime runtime_;
     std::unique_ptr<net::HttpServer> server_;
 };
@@ -162,14 +167,15 @@ struct GatewayOptions {
     std::string settle = "after";
     std::string pending_wait = "5s";
     std::uint64_t cents = 1;
-    bool may_fail = false;            // its start, when its store does
+    bool may_fail = false;  // its start, when its store does
 };
 
-// A running gateway before an upstream. It stops without waiting for settlements: they stay in its store.
+// A running gateway before an upstream. It stops without waiting for settlements: they stay in its
+// store.
 class GatewayRole {
 public:
-    GatewayRole(World& world, store::RoleStore stores, FacilitatorRole& facilitator, const Upstream& upstream,
-                const GatewayOptions& options = {});
+    GatewayRole(World& world, store::RoleStore stores, FacilitatorRole& facilitator,
+                const Upstream& upstream, const GatewayOptions& options = {});
     ~GatewayRole();
     bool started() const { return gateway_ != nullptr; }
     std::string url() const;
@@ -193,7 +199,8 @@ struct Reply {
 };
 
 // One request, with or without a payment.
-net::ClientRequest request_for(const World& world, const std::string& url, const PaymentPayload* payment);
+net::ClientRequest request_for(const World& world, const std::string& url,
+                               const PaymentPayload* payment);
 Reply read_reply(Result<net::ClientResponse> answer);
 Reply get(World& world, const std::string& url, const PaymentPayload* payment = nullptr);
 

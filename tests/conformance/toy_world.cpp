@@ -31,17 +31,21 @@ public:
     std::unique_ptr<Wallet> open_account(const U256& amount) override {
         const std::string secret = new_secret();
         ledger_.open_account(secret, amount);
-        auto wallet = modules_.family(toy::kFamily)->wallets().parse(crypto::Secret::from_text(secret));
+        auto wallet =
+            modules_.family(toy::kFamily)->wallets().parse(crypto::Secret::from_text(secret));
         X402_CHECK(wallet.has_value());
         return std::move(*wallet);
     }
-    void credit(const std::string& address, const U256& amount) override { ledger_.credit(address, amount); }
+    void credit(const std::string& address, const U256& amount) override {
+        ledger_.credit(address, amount);
+    }
     const std::string& merchant() const override { return merchant_; }
     U256 balance(const std::string& address) override { return ledger_.balance(address); }
     std::size_t transfers() override {
         std::size_t count = 0;
         for (const toy::Receipt& receipt : ledger_.executed()) {
-            const bool pays = receipt.transfer.to == merchant_ && !receipt.transfer.amount.is_zero();
+            const bool pays =
+                receipt.transfer.to == merchant_ && !receipt.transfer.amount.is_zero();
             if (pays) ++count;
         }
         return count;
@@ -68,6 +72,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<World> make_world() { return std::make_unique<ToyWorld>(); }
+std::unique_ptr<World> make_world() {
+    return std::make_unique<ToyWorld>();
+}
 
 }  // namespace x402::conformance

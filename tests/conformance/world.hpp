@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a network must let a test do, so that every network passes the same suites: open accounts, hold transactions
-// back, let time pass, and say what moved. It knows no role; the suites know no chain. A program links one world and
-// the suites, and each test makes a world of its own: accounts are new, so nothing of an earlier test is seen.
+// What a network must let a test do, so that every network passes the same suites: open accounts,
+// hold transactions back, let time pass, and say what moved. It knows no role; the suites know no
+// chain. A program links one world and the suites, and each test makes a world of its own: accounts
+// are new, so nothing of an earlier test is seen.
 #pragma once
 
 #include <atomic>
@@ -33,10 +34,11 @@ private:
 
 // What not every network can do. A suite asks before it relies on it.
 struct Powers {
-    bool charges_less = false;        // the scheme may take less than was signed, or nothing, or settle twice
-    bool revives_failed = false;      // a transfer that failed on the network may be made again
-    bool loses_answers = false;       // the answer to a broadcast can be lost on command
-    bool refuses_simulations = false; // a simulation can be made to say no on command
+    bool charges_less =
+        false;  // the scheme may take less than was signed, or nothing, or settle twice
+    bool revives_failed = false;       // a transfer that failed on the network may be made again
+    bool loses_answers = false;        // the answer to a broadcast can be lost on command
+    bool refuses_simulations = false;  // a simulation can be made to say no on command
 };
 
 class World {
@@ -50,7 +52,7 @@ public:
 
     virtual ChainId network() const = 0;
     virtual std::string scheme() const = 0;
-    virtual AssetInfo asset() const = 0;      // a dollar asset of the module's tables
+    virtual AssetInfo asset() const = 0;  // a dollar asset of the module's tables
     // The keys of this network's [networks.X] section, as TOML lines.
     virtual std::string network_keys(bool with_signers) const = 0;
 
@@ -64,8 +66,8 @@ public:
 
     // While on, transactions are accepted and not mined. Off: those that waited are mined.
     virtual void hold(bool on) = 0;
-    // So much time passes, here and on the network, that everything signed before has expired, and whatever was
-    // mined before is final.
+    // So much time passes, here and on the network, that everything signed before has expired, and
+    // whatever was mined before is final.
     virtual void let_expire() = 0;
     // The signed part with one signed value changed, and the signature left as it was.
     virtual json::Object tamper(json::Object payload) const = 0;
@@ -73,14 +75,16 @@ public:
     virtual void lose_next_answer() {}
     virtual void refuse_next_simulation() {}
 
-    // Ends a runtime at once and keeps it: whoever still answers something that was asked from there posts into it.
+    // Ends a runtime at once and keeps it: whoever still answers something that was asked from
+    // there posts into it.
     void retire(std::unique_ptr<net::Runtime> runtime) {
         runtime->end();
         retired_.push_back(std::move(runtime));
     }
 
 private:
-    std::vector<std::unique_ptr<net::Runtime>> retired_;   // outlives every member of the worlds below
+    std::vector<std::unique_ptr<net::Runtime>>
+        retired_;  // outlives every member of the worlds below
 };
 
 // Each program brings its own.

@@ -73,7 +73,8 @@ void Ledger::land(const Transfer& transfer) {
         const U256 held = escrow_[transfer.message];
         escrow_.erase(transfer.message);
         balances_[transfer.to] = *balances_[transfer.to].checked_add(transfer.amount);
-        balances_[transfer.from] = *balances_[transfer.from].checked_add(*held.checked_sub(transfer.amount));
+        balances_[transfer.from] =
+            *balances_[transfer.from].checked_add(*held.checked_sub(transfer.amount));
     } else if (fits) {
         balances_[transfer.from] = *balances_[transfer.from].checked_sub(transfer.amount);
         balances_[transfer.to] = *balances_[transfer.to].checked_add(transfer.amount);

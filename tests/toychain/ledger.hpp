@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An in-process ledger without nonces: a transfer is named by the message its payer signed, lands at most once,
-// and cannot land after it expired. It can be told to hold transfers back or to lose its answers, which is what a
-// test needs and a real network never does on command. Any thread.
+// An in-process ledger without nonces: a transfer is named by the message its payer signed, lands
+// at most once, and cannot land after it expired. It can be told to hold transfers back or to lose
+// its answers, which is what a test needs and a real network never does on command. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +20,15 @@ namespace x402::toy {
 enum class Kind { direct, deposit, claim };
 
 struct Transfer {
-    std::string id;           // message and kind: what can land once
-    std::string message;      // hash of what the payer signed
+    std::string id;       // message and kind: what can land once
+    std::string message;  // hash of what the payer signed
     Kind kind = Kind::direct;
     std::string from;
     std::string to;
-    U256 amount;              // what the recipient gets
-    U256 most;                // what was signed
+    U256 amount;  // what the recipient gets
+    U256 most;    // what was signed
     Instant expires{};
-    std::string sender;       // which facilitator's signer sent it
+    std::string sender;  // which facilitator's signer sent it
 };
 
 struct Receipt {
@@ -38,7 +38,11 @@ struct Receipt {
     Transfer transfer;
 };
 
-enum class Submitted { accepted, refused, lost };  // lost: the answer was; the transfer may be waiting
+enum class Submitted {
+    accepted,
+    refused,
+    lost
+};  // lost: the answer was; the transfer may be waiting
 
 class Ledger {
 public:
@@ -48,13 +52,14 @@ public:
     std::string open_account(const std::string& secret, const U256& balance);
     void credit(const std::string& address, const U256& amount);
     U256 balance(const std::string& address) const;
-    bool signature_fits(const std::string& address, const std::string& message, const std::string& signature) const;
+    bool signature_fits(const std::string& address, const std::string& message,
+                        const std::string& signature) const;
 
     Submitted submit(const Transfer& transfer);
-    void hold(bool on);                        // accepted transfers wait until it is off
-    void lose_answers(int count);              // the next submits are taken in, but answered `lost`
-    void refuse_simulations(int count);        // the next ones say no, though the transfer would land
-    bool simulate(const Transfer& transfer);   // would_execute, unless it was told to refuse
+    void hold(bool on);                  // accepted transfers wait until it is off
+    void lose_answers(int count);        // the next submits are taken in, but answered `lost`
+    void refuse_simulations(int count);  // the next ones say no, though the transfer would land
+    bool simulate(const Transfer& transfer);  // would_execute, unless it was told to refuse
     std::optional<Receipt> receipt(const std::string& id) const;
     bool would_execute(const Transfer& transfer) const;
     bool waiting(const std::string& id) const;
@@ -70,7 +75,7 @@ private:
     mutable std::mutex mutex_;
     std::map<std::string, U256> balances_;
     std::map<std::string, std::string> secrets_;
-    std::map<std::string, U256> escrow_;       // by message
+    std::map<std::string, U256> escrow_;  // by message
     std::map<std::string, Transfer> mempool_;
     std::map<std::string, Receipt> receipts_;
     std::uint64_t height_ = 0;

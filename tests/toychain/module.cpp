@@ -7,7 +7,9 @@
 namespace x402::toy {
 namespace {
 
-ChainId main_network() { return *ChainId::parse("toy:main"); }
+ChainId main_network() {
+    return *ChainId::parse("toy:main");
+}
 
 AssetInfo coin() {
     AssetInfo asset;
@@ -21,7 +23,8 @@ AssetInfo coin() {
 
 class ToyWallet : public Wallet {
 public:
-    explicit ToyWallet(std::string secret) : secret_(std::move(secret)), address_(toy_address(secret_)) {}
+    explicit ToyWallet(std::string secret)
+        : secret_(std::move(secret)), address_(toy_address(secret_)) {}
     std::string_view family() const noexcept override { return kFamily; }
     const std::string& address() const noexcept override { return address_; }
     Result<Bytes> sign(ByteView prepared) const override {
@@ -37,26 +40,37 @@ class ToyWallets : public WalletProvider {
 public:
     std::string_view family() const noexcept override { return kFamily; }
     std::string_view default_key_variable() const noexcept override { return "X402_TOY_KEY"; }
-    bool recognizes(std::string_view text) const noexcept override { return text.starts_with("toy-secret-"); }
+    bool recognizes(std::string_view text) const noexcept override {
+        return text.starts_with("toy-secret-");
+    }
     Result<std::unique_ptr<Wallet>> parse(const crypto::Secret& key) const override {
-        if (!recognizes(key.reveal_text())) return fail(Errc::invalid, "a toy key starts with toy-secret-");
+        if (!recognizes(key.reveal_text()))
+            return fail(Errc::invalid, "a toy key starts with toy-secret-");
         return std::make_unique<ToyWallet>(std::string(key.reveal_text()));
     }
-    Result<std::unique_ptr<Wallet>> from_bytes(const crypto::Secret& key) const override { return parse(key); }
+    Result<std::unique_ptr<Wallet>> from_bytes(const crypto::Secret& key) const override {
+        return parse(key);
+    }
 };
 
 class ToyChain : public Chain {
 public:
-    ToyChain(Ledger& ledger, bool with_signers) : id_(main_network()), ledger_(ledger), scheme_(ledger) {
+    ToyChain(Ledger& ledger, bool with_signers)
+        : id_(main_network()), ledger_(ledger), scheme_(ledger) {
         if (with_signers) {
-            network_ = std::make_unique<ToyNetwork>(id_, ledger, std::vector<SignerId>{"toy-signer"});
+            network_ =
+                std::make_unique<ToyNetwork>(id_, ledger, std::vector<SignerId>{"toy-signer"});
         }
     }
     const ChainId& id() const noexcept override { return id_; }
     Task<Result<void>> prove() override { co_return Result<void>{}; }
     Network* network() noexcept override { return network_.get(); }
-    std::vector<const FacilitatorScheme*> facilitator_schemes() const override { return {&scheme_}; }
-    Task<Result<Trace>> trace(const Payment& payment) override { co_return trace_of(ledger_, payment); }
+    std::vector<const FacilitatorScheme*> facilitator_schemes() const override {
+        return {&scheme_};
+    }
+    Task<Result<Trace>> trace(const Payment& payment) override {
+        co_return trace_of(ledger_, payment);
+    }
     Task<Result<U256>> balance(const std::string& address, const AssetInfo&) override {
         co_return ledger_.balance(address);
     }
@@ -83,7 +97,8 @@ public:
     std::span<const KnownNetwork> networks() const noexcept override { return networks_; }
     std::span<const AssetInfo> assets() const noexcept override { return assets_; }
     Result<AssetInfo> read_asset(const ChainId&, const Tree& section) const override {
-        return section.wrong("this network has one asset, which needs no entry", "remove the section");
+        return section.wrong("this network has one asset, which needs no entry",
+                             "remove the section");
     }
     Result<std::string> read_address(std::string_view text) const override {
         if (!text.starts_with("toy")) return fail(Errc::invalid, "an address starts with toy");

@@ -7,7 +7,8 @@
 
 namespace x402::toy {
 
-// Network "toy:main", asset "coin" (3 decimals, a dollar), scheme "metered". The ledger outlives the modules.
+// Network "toy:main", asset "coin" (3 decimals, a dollar), scheme "metered". The ledger outlives
+// the modules.
 Result<void> add_toy(Modules& modules, Ledger& ledger, Env env);
 
 }  // namespace x402::toy

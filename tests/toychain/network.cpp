@@ -6,11 +6,15 @@
 namespace x402::toy {
 namespace {
 
-Cost free_of_charge() { return Cost{U256{}, "crumbs"}; }
+Cost free_of_charge() {
+    return Cost{U256{}, "crumbs"};
+}
 
 }  // namespace
 
-Budget ToyNetwork::budget() const { return Budget{free_of_charge(), free_of_charge()}; }
+Budget ToyNetwork::budget() const {
+    return Budget{free_of_charge(), free_of_charge()};
+}
 
 Task<Result<Simulation>> ToyNetwork::simulate(std::span<const Action> actions, const SignerId&) {
     Simulation simulation;
@@ -18,26 +22,31 @@ Task<Result<Simulation>> ToyNetwork::simulate(std::span<const Action> actions, c
     for (const Action& action : actions) {
         X402_CO_TRY(const Transfer transfer, read_transfer(action.body));
         std::optional<Refusal> refusal;
-        if (!ledger_.simulate(transfer)) refusal = refuse(Reason::evm_balance, {"payload.from", "", ""});
+        if (!ledger_.simulate(transfer))
+            refusal = refuse(Reason::evm_balance, {"payload.from", "", ""});
         simulation.refusals.push_back(std::move(refusal));
     }
     co_return simulation;
 }
 
-Task<Result<Slot>> ToyNetwork::next_slot(const SignerId& signer, std::span<const Slot> recorded, const Plan& plan) {
-    if (plan.actions.empty()) co_return fail(Errc::invalid, "a slot needs an action on this network");
+Task<Result<Slot>> ToyNetwork::next_slot(const SignerId& signer, std::span<const Slot> recorded,
+                                         const Plan& plan) {
+    if (plan.actions.empty())
+        co_return fail(Errc::invalid, "a slot needs an action on this network");
     X402_CO_TRY(const Transfer transfer, read_transfer(plan.actions.front().body));
     for (const Slot& each : recorded) {
-        if (each.key == transfer.id) co_return fail(Errc::conflict, "the message has its slot already");
+        if (each.key == transfer.id)
+            co_return fail(Errc::conflict, "the message has its slot already");
     }
     Slot slot{id_, signer, transfer.id, {}};
     slot.body["expires"] = to_unix_ms(transfer.expires);
     co_return slot;
 }
 
-Task<Result<Attempt>> ToyNetwork::sign(const Slot& slot, std::span<const Action> actions, const Simulation&,
-                                       std::span<const Attempt> earlier) {
-    if (!earlier.empty()) co_return fail(Errc::unsupported, "nothing can be replaced on this network");
+Task<Result<Attempt>> ToyNetwork::sign(const Slot& slot, std::span<const Action> actions,
+                                       const Simulation&, std::span<const Attempt> earlier) {
+    if (!earlier.empty())
+        co_return fail(Errc::unsupported, "nothing can be replaced on this network");
     if (actions.size() != 1) co_return fail(Errc::unsupported, "one action a slot, and no fillers");
     X402_CO_TRY(Transfer transfer, read_transfer(actions.front().body));
     transfer.sender = slot.signer;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The toy ledger as a Network: a slot is the message that the payer signed, so there is one attempt a slot and
-// nothing to replace; a slot dies when its message expires.
+// The toy ledger as a Network: a slot is the message that the payer signed, so there is one attempt
+// a slot and nothing to replace; a slot dies when its message expires.
 #pragma once
 
 #include "ledger.hpp"
@@ -18,11 +18,14 @@ public:
     Budget budget() const override;
     Duration patience() const override { return std::chrono::milliseconds(500); }
     Duration poll_interval() const override { return std::chrono::milliseconds(5); }
-    Task<Result<Simulation>> simulate(std::span<const Action> actions, const SignerId& signer) override;
-    Task<Result<Slot>> next_slot(const SignerId& signer, std::span<const Slot> recorded, const Plan& plan) override;
+    Task<Result<Simulation>> simulate(std::span<const Action> actions,
+                                      const SignerId& signer) override;
+    Task<Result<Slot>> next_slot(const SignerId& signer, std::span<const Slot> recorded,
+                                 const Plan& plan) override;
     bool can_share(const Action&, const Action&) const override { return false; }
     bool can_replace() const noexcept override { return false; }
-    Task<Result<Attempt>> sign(const Slot& slot, std::span<const Action> actions, const Simulation& simulation,
+    Task<Result<Attempt>> sign(const Slot& slot, std::span<const Action> actions,
+                               const Simulation& simulation,
                                std::span<const Attempt> earlier) override;
     Task<Result<SentAnswer>> broadcast(const Attempt& attempt) override;
     Task<Result<Seen>> observe(const Slot& slot, std::span<const Action> actions,

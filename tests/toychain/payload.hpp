@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The payment of the toy scheme `metered`: the payer signs a most, the seller charges at most that, perhaps
-// nothing. In escrow flow it settles twice: the deposit takes the most, the claim pays the charge and gives the
-// rest back. Pure; any thread.
+// The payment of the toy scheme `metered`: the payer signs a most, the seller charges at most that,
+// perhaps nothing. In escrow flow it settles twice: the deposit takes the most, the claim pays the
+// charge and gives the rest back. Pure; any thread.
 #pragma once
 
 #include <expected>
@@ -25,7 +25,7 @@ struct Metered {
     std::string signature;
     Kind kind = Kind::direct;
 
-    std::string message() const;   // what is signed
+    std::string message() const;  // what is signed
     std::string hash() const;
     PaymentKey key() const;
 };

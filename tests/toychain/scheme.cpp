@@ -18,12 +18,16 @@ std::expected<PaymentFacts, Refusal> facts_of(const Payment& payment) {
     return PaymentFacts{metered->key(), metered->from, metered->most, Instant{}, metered->expires};
 }
 
-std::optional<Refusal> refuse_terms(const Metered& metered, const PaymentRequirements& asked, Instant now) {
-    if (metered.to != asked.pay_to) return refuse(Reason::resource_mismatch, {"payload.to", asked.pay_to, metered.to});
+std::optional<Refusal> refuse_terms(const Metered& metered, const PaymentRequirements& asked,
+                                    Instant now) {
+    if (metered.to != asked.pay_to)
+        return refuse(Reason::resource_mismatch, {"payload.to", asked.pay_to, metered.to});
     if (asked.amount > metered.most) {
-        return refuse(Reason::evm_value, {"payload.most", asked.amount.to_decimal(), metered.most.to_decimal()});
+        return refuse(Reason::evm_value,
+                      {"payload.most", asked.amount.to_decimal(), metered.most.to_decimal()});
     }
-    if (metered.expires <= now) return refuse(Reason::authorization_expired, {"payload.expires", "", ""});
+    if (metered.expires <= now)
+        return refuse(Reason::authorization_expired, {"payload.expires", "", ""});
     return std::nullopt;
 }
 
@@ -42,10 +46,13 @@ std::string_view to_string(Kind kind) noexcept {
 }
 
 std::string Metered::message() const {
-    return from + "|" + to + "|" + most.to_decimal() + "|" + std::to_string(to_unix_ms(expires)) + "|" + nonce;
+    return from + "|" + to + "|" + most.to_decimal() + "|" + std::to_string(to_unix_ms(expires)) +
+           "|" + nonce;
 }
 
-std::string Metered::hash() const { return to_hex(crypto::sha256(as_bytes(message())).view()); }
+std::string Metered::hash() const {
+    return to_hex(crypto::sha256(as_bytes(message())).view());
+}
 
 PaymentKey Metered::key() const {
     return PaymentKey("toy~main~" + hash() + "~" + std::string(to_string(kind)));
@@ -57,7 +64,9 @@ std::expected<Metered, Refusal> read_metered(const PaymentPayload& payload) {
     };
     Metered metered;
     const json::Object& object = payload.payload;
-    for (auto [key, into] : {std::pair{"from", &metered.from}, {"to", &metered.to}, {"nonce", &metered.nonce},
+    for (auto [key, into] : {std::pair{"from", &metered.from},
+                             {"to", &metered.to},
+                             {"nonce", &metered.nonce},
                              {"signature", &metered.signature}}) {
         auto text = json::get_string(object, key, "payload");
         if (!text) return wrong(text.error());
@@ -90,8 +99,15 @@ json::Object write_metered(const Metered& metered) {
 
 Transfer transfer_of(const Metered& metered, const U256& charge) {
     const std::string hash = metered.hash();
-    return Transfer{hash + "-" + std::string(to_string(metered.kind)), hash,   metered.kind,     metered.from,
-                    metered.to,   metered.kind == Kind::deposit ? U256{} : charge, metered.most, metered.expires, {}};
+    return Transfer{hash + "-" + std::string(to_string(metered.kind)),
+                    hash,
+                    metered.kind,
+                    metered.from,
+                    metered.to,
+                    metered.kind == Kind::deposit ? U256{} : charge,
+                    metered.most,
+                    metered.expires,
+                    {}};
 }
 
 json::Object write_transfer(const Transfer& transfer) {
@@ -113,7 +129,9 @@ Result<Transfer> read_transfer(const json::Object& object) {
     X402_TRY(transfer.id, json::get_string(object, "id"));
     X402_TRY(transfer.message, json::get_string(object, "message"));
     X402_TRY(const std::string kind, json::get_string(object, "kind"));
-    transfer.kind = kind == "deposit" ? Kind::deposit : kind == "claim" ? Kind::claim : Kind::direct;
+    transfer.kind = kind == "deposit" ? Kind::deposit
+                    : kind == "claim" ? Kind::claim
+                                      : Kind::direct;
     X402_TRY(transfer.from, json::get_string(object, "from"));
     X402_TRY(transfer.to, json::get_string(object, "to"));
     X402_TRY(const std::string amount, json::get_string(object, "amount"));
@@ -128,19 +146,24 @@ Result<Transfer> read_transfer(const json::Object& object) {
 
 // The client
 
-const SchemeId& MeteredClient::id() const noexcept { return metered_id(); }
+const SchemeId& MeteredClient::id() const noexcept {
+    return metered_id();
+}
 
-std::expected<PaymentFacts, Refusal> MeteredClient::facts(const Payment& payment) const { return facts_of(payment); }
+std::expected<PaymentFacts, Refusal> MeteredClient::facts(const Payment& payment) const {
+    return facts_of(payment);
+}
 
 std::optional<Refusal> MeteredClient::cannot_pay(const PaymentRequirements& requirements) const {
     if (requirements.asset != kAsset) {
-        return refuse(Reason::unsupported_asset, {"asset", std::string(kAsset), requirements.asset});
+        return refuse(Reason::unsupported_asset,
+                      {"asset", std::string(kAsset), requirements.asset});
     }
     return std::nullopt;
 }
 
-Task<Result<json::Object>> MeteredClient::sign(const PaymentRequirements& requirements, const Wallet& wallet,
-                                               Env& env) const {
+Task<Result<json::Object>> MeteredClient::sign(const PaymentRequirements& requirements,
+                                               const Wallet& wallet, Env& env) const {
     Metered metered;
     metered.from = wallet.address();
     metered.to = requirements.pay_to;
@@ -155,9 +178,13 @@ Task<Result<json::Object>> MeteredClient::sign(const PaymentRequirements& requir
 
 // The server
 
-const SchemeId& MeteredServer::id() const noexcept { return metered_id(); }
+const SchemeId& MeteredServer::id() const noexcept {
+    return metered_id();
+}
 
-std::expected<PaymentFacts, Refusal> MeteredServer::facts(const Payment& payment) const { return facts_of(payment); }
+std::expected<PaymentFacts, Refusal> MeteredServer::facts(const Payment& payment) const {
+    return facts_of(payment);
+}
 
 Result<void> MeteredServer::enrich(PaymentRequirements& requirements, const AssetInfo& asset,
                                    const json::Object&) const {
@@ -174,8 +201,8 @@ ServerCheck MeteredServer::check(const Payment& payment, const std::optional<Sch
     }
     check.verdict.payer = metered->from;
     if (metered->to != payment.requirements.pay_to) {
-        check.verdict.refusal =
-            refuse(Reason::resource_mismatch, {"payload.to", payment.requirements.pay_to, metered->to});
+        check.verdict.refusal = refuse(Reason::resource_mismatch,
+                                       {"payload.to", payment.requirements.pay_to, metered->to});
     }
     return check;
 }
@@ -199,7 +226,9 @@ Result<FacilitatorRequest> MeteredServer::settle_request(const Payment& payment,
 
 // The facilitator
 
-const SchemeId& MeteredFacilitator::id() const noexcept { return metered_id(); }
+const SchemeId& MeteredFacilitator::id() const noexcept {
+    return metered_id();
+}
 
 std::expected<PaymentFacts, Refusal> MeteredFacilitator::facts(const Payment& payment) const {
     return facts_of(payment);
@@ -242,12 +271,15 @@ Task<Result<Plan>> MeteredFacilitator::plan(const Payment& payment) const {
 }
 
 Judgement MeteredFacilitator::judge(const Action& action, const Part& part) const {
-    const bool same = json::text_or_empty(part.body, "id") == json::text_or_empty(action.body, "id");
+    const bool same =
+        json::text_or_empty(part.body, "id") == json::text_or_empty(action.body, "id");
     if (part.executed && same) return {Outcome::settled, std::nullopt};
     return {Outcome::failed, refuse(Reason::invalid_transaction_state)};
 }
 
-Task<Result<Trace>> MeteredFacilitator::trace(const Payment& payment) const { co_return trace_of(ledger_, payment); }
+Task<Result<Trace>> MeteredFacilitator::trace(const Payment& payment) const {
+    co_return trace_of(ledger_, payment);
+}
 
 Trace trace_of(const Ledger& ledger, const Payment& payment) {
     Trace trace;

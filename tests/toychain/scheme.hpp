@@ -22,7 +22,8 @@ public:
     std::expected<PaymentFacts, Refusal> facts(const Payment& payment) const override;
     Result<void> enrich(PaymentRequirements& requirements, const AssetInfo& asset,
                         const json::Object& supported_extra) const override;
-    ServerCheck check(const Payment& payment, const std::optional<SchemeState>& state) const override;
+    ServerCheck check(const Payment& payment,
+                      const std::optional<SchemeState>& state) const override;
     PaymentFlow flow(const PaymentRequirements& requirements) const override;
     Result<FacilitatorRequest> settle_request(const Payment& payment, Phase phase,
                                               const U256& charged) const override;

@@ -24,7 +24,8 @@ struct World {
     std::string shop = ledger.open_account("toy-secret-b", U256{0});
 
     Transfer transfer(Kind kind, std::uint64_t amount, std::uint64_t most) {
-        Metered metered{payer, shop, U256{most}, clock.at + std::chrono::seconds(10), "n", "", kind};
+        Metered metered{payer, shop, U256{most}, clock.at + std::chrono::seconds(10),
+                        "n",   "",   kind};
         return transfer_of(metered, U256{amount});
     }
 };

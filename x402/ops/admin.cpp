@@ -15,7 +15,9 @@ net::Response answer(int status, std::string_view type, std::string body) {
     return response;
 }
 
-std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+std::string_view path_of(std::string_view target) {
+    return target.substr(0, target.find('?'));
+}
 
 net::Response ready_answer(const AdminPages& pages) {
     const Result<void> ready = pages.ready ? pages.ready() : Result<void>{};
@@ -30,14 +32,16 @@ net::Response ready_answer(const AdminPages& pages) {
 
 Task<void> handle(const AdminPages& pages, net::Exchange& exchange) {
     auto response = admin_answer(exchange.request(), pages);
-    if (!response) response = answer(404, "application/json", "{\"error\":{\"code\":\"route_unknown\"}}\n");
+    if (!response)
+        response = answer(404, "application/json", "{\"error\":{\"code\":\"route_unknown\"}}\n");
     const auto sent = co_await exchange.respond(*response);
     static_cast<void>(sent);  // a client that left needs no answer
 }
 
 }  // namespace
 
-std::optional<net::Response> admin_answer(const net::RequestHead& request, const AdminPages& pages) {
+std::optional<net::Response> admin_answer(const net::RequestHead& request,
+                                          const AdminPages& pages) {
     const std::string_view path = path_of(request.target);
     if (request.method != "GET" && request.method != "HEAD") return std::nullopt;
     if (path == "/health") return answer(200, "application/json", "{\"status\":\"ok\"}\n");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GET /health (the process lives), /ready (it can do its work; 503 with the reason otherwise) and /metrics. Any
-// thread.
+// GET /health (the process lives), /ready (it can do its work; 503 with the reason otherwise) and
+// /metrics. Any thread.
 #pragma once
 
 #include <functional>
@@ -14,12 +14,12 @@ namespace x402::ops {
 
 struct AdminPages {
     const Metrics& metrics;
-    std::function<Result<void>()> ready;             // an Error's detail is shown
-    std::function<void()> before_metrics;            // refreshes gauges; may be empty
+    std::function<Result<void>()> ready;   // an Error's detail is shown
+    std::function<void()> before_metrics;  // refreshes gauges; may be empty
 };
 
 // The answer for one of the three paths; nothing for any other.
 std::optional<net::Response> admin_answer(const net::RequestHead& request, const AdminPages& pages);
-net::Handler admin_handler(AdminPages pages);        // 404 for everything else
+net::Handler admin_handler(AdminPages pages);  // 404 for everything else
 
 }  // namespace x402::ops

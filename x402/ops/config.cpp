@@ -18,8 +18,10 @@ Tree::Place place_of(const toml::node& node, std::string_view name) {
 
 Result<Tree> convert(const toml::node& node, const std::string& path, std::string_view name);
 
-Result<Tree> convert_table(const toml::table& table, const std::string& path, std::string_view name) {
-    // toml++ sorts by key; the file's order is restored so that errors and routes come as they were written.
+Result<Tree> convert_table(const toml::table& table, const std::string& path,
+                           std::string_view name) {
+    // toml++ sorts by key; the file's order is restored so that errors and routes come as they were
+    // written.
     std::vector<std::pair<toml::source_position, Tree::Member>> found;
     for (const auto& [key, value] : table) {
         const std::string word(key.str());
@@ -28,14 +30,16 @@ Result<Tree> convert_table(const toml::table& table, const std::string& path, st
         found.emplace_back(value.source().begin, Tree::Member{word, std::move(tree)});
     }
     std::stable_sort(found.begin(), found.end(), [](const auto& left, const auto& right) {
-        return std::pair(left.first.line, left.first.column) < std::pair(right.first.line, right.first.column);
+        return std::pair(left.first.line, left.first.column) <
+               std::pair(right.first.line, right.first.column);
     });
     Tree::Table members;
     for (auto& [position, member] : found) members.push_back(std::move(member));
     return Tree::table(std::move(members), path, place_of(table, name));
 }
 
-Result<Tree> convert_list(const toml::array& array, const std::string& path, std::string_view name) {
+Result<Tree> convert_list(const toml::array& array, const std::string& path,
+                          std::string_view name) {
     Tree::List values;
     for (std::size_t i = 0; i < array.size(); ++i) {
         X402_TRY(Tree tree, convert(*array.get(i), path + "[" + std::to_string(i) + "]", name));
@@ -72,14 +76,54 @@ std::size_t distance(std::string_view left, std::string_view right) {
     return row[right.size()];
 }
 
-constexpr std::string_view kWords[] = {
-    "listen",  "admin",       "origin",    "upstream",       "store",         "threads",      "facilitators",
-    "pay_to",  "assets",      "routes",    "match",          "price",         "description",  "networks",
-    "accepts", "settle",      "free",      "max_held",       "replay",        "network",      "address",
-    "usd",     "decimals",    "eip712",    "rpc",            "signers",       "callers",      "open",
-    "insecure", "pending_wait", "max_timeout_seconds", "upstream_timeout", "confirmations", "settle_wait",
-    "accept_observed", "min_amount", "max_gas_price", "daily_gas_budget", "any_token", "pay_to_allow",
-    "default", "cors", "max_body", "transfer", "scheme", "asset", "token", "url"};
+constexpr std::string_view kWords[] = {"listen",
+                                       "admin",
+                                       "origin",
+                                       "upstream",
+                                       "store",
+                                       "threads",
+                                       "facilitators",
+                                       "pay_to",
+                                       "assets",
+                                       "routes",
+                                       "match",
+                                       "price",
+                                       "description",
+                                       "networks",
+                                       "accepts",
+                                       "settle",
+                                       "free",
+                                       "max_held",
+                                       "replay",
+                                       "network",
+                                       "address",
+                                       "usd",
+                                       "decimals",
+                                       "eip712",
+                                       "rpc",
+                                       "signers",
+                                       "callers",
+                                       "open",
+                                       "insecure",
+                                       "pending_wait",
+                                       "max_timeout_seconds",
+                                       "upstream_timeout",
+                                       "confirmations",
+                                       "settle_wait",
+                                       "accept_observed",
+                                       "min_amount",
+                                       "max_gas_price",
+                                       "daily_gas_budget",
+                                       "any_token",
+                                       "pay_to_allow",
+                                       "default",
+                                       "cors",
+                                       "max_body",
+                                       "transfer",
+                                       "scheme",
+                                       "asset",
+                                       "token",
+                                       "url"};
 
 std::string nearest_word(std::string_view key) {
     for (const std::string_view word : kWords) {
@@ -97,8 +141,8 @@ Result<Tree> parse_toml(std::string_view text, std::string_view name) {
         const auto& error = parsed.error();
         const auto at = error.source().begin;
         return fail_field(Errc::invalid, std::string(name) + ":" + std::to_string(at.line),
-                          std::string(name) + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
-                              ": " + std::string(error.description()),
+                          std::string(name) + ":" + std::to_string(at.line) + ":" +
+                              std::to_string(at.column) + ": " + std::string(error.description()),
                           "correct the TOML at this place");
     }
     return convert_table(parsed.table(), "", name);

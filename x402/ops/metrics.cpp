@@ -15,13 +15,14 @@ namespace {
 
 using Labels = std::map<std::string, std::string>;
 
-Labels to_labels(std::initializer_list<Label> labels) { return {labels.begin(), labels.end()}; }
+Labels to_labels(std::initializer_list<Label> labels) {
+    return {labels.begin(), labels.end()};
+}
 
 // From half a millisecond to a minute: checks are at one end, settlements at the other.
 const prometheus::Histogram::BucketBoundaries& buckets() {
-    static const prometheus::Histogram::BucketBoundaries kBuckets{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
-                                                                  0.1,    0.25,  0.5,    1,     2.5,  5,     10,
-                                                                  30,     60};
+    static const prometheus::Histogram::BucketBoundaries kBuckets{
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
     return kBuckets;
 }
 
@@ -35,7 +36,8 @@ struct Metrics::State {
     std::map<std::string, prometheus::Family<prometheus::Histogram>*, std::less<>> histograms;
 
     template <class Family, class Build>
-    Family& family(std::map<std::string, Family*, std::less<>>& families, std::string_view name, Build build) {
+    Family& family(std::map<std::string, Family*, std::less<>>& families, std::string_view name,
+                   Build build) {
         const auto at = families.find(name);
         if (at != families.end()) return *at->second;
         Family& made = build().Name(std::string(name)).Register(registry);
@@ -52,7 +54,9 @@ Metrics::~Metrics() = default;
 
 void Metrics::count(std::string_view name, std::initializer_list<Label> labels, double by) {
     const std::scoped_lock lock(state_->mutex);
-    state_->family(state_->counters, name, prometheus::BuildCounter).Add(to_labels(labels)).Increment(by);
+    state_->family(state_->counters, name, prometheus::BuildCounter)
+        .Add(to_labels(labels))
+        .Increment(by);
 }
 
 void Metrics::gauge(std::string_view name, double value, std::initializer_list<Label> labels) {
@@ -65,7 +69,8 @@ void Metrics::add(std::string_view name, double by, std::initializer_list<Label>
     state_->gauge(name, labels).Increment(by);
 }
 
-void Metrics::observe_seconds(std::string_view name, double seconds, std::initializer_list<Label> labels) {
+void Metrics::observe_seconds(std::string_view name, double seconds,
+                              std::initializer_list<Label> labels) {
     const std::scoped_lock lock(state_->mutex);
     state_->family(state_->histograms, name, prometheus::BuildHistogram)
         .Add(to_labels(labels), buckets())

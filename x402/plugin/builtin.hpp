@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The modules this build was made with: one for each folder under chains/ and rails/. Called once at start.
+// The modules this build was made with: one for each folder under chains/ and rails/. Called once
+// at start.
 #pragma once
 
 #include "x402/net/services.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Grammar of CAIP-2, CAIP-10 and CAIP-19. A character class is a function of one byte, so that no locale and no
-// regular expression decides what a network's name is.
+// Grammar of CAIP-2, CAIP-10 and CAIP-19. A character class is a function of one byte, so that no
+// locale and no regular expression decides what a network's name is.
 #include "x402/protocol/caip.hpp"
 
 #include <algorithm>
@@ -13,13 +13,21 @@ constexpr std::size_t kFamilyMax = 8;
 constexpr std::size_t kReferenceMax = 64;
 constexpr std::size_t kAddressMax = 128;
 
-constexpr bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-constexpr bool is_alnum(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z'); }
-constexpr bool is_family_char(char c) { return is_lower_or_digit(c) || c == '-'; }
+constexpr bool is_lower_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+constexpr bool is_alnum(char c) {
+    return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z');
+}
+constexpr bool is_family_char(char c) {
+    return is_lower_or_digit(c) || c == '-';
+}
 constexpr bool is_reference_char(char c) {
     return is_alnum(c) || c == '-' || c == '_' || c == '/' || c == '+' || c == '=';
 }
-constexpr bool is_address_char(char c) { return is_alnum(c) || c == '-' || c == '.' || c == '%'; }
+constexpr bool is_address_char(char c) {
+    return is_alnum(c) || c == '-' || c == '.' || c == '%';
+}
 
 bool is_family(std::string_view text) {
     return text.size() >= kFamilyMin && text.size() <= kFamilyMax &&
@@ -36,12 +44,14 @@ bool is_address(std::string_view text) {
 
 // What a peer wrote is quoted only while it is short and plain: an error may reach a log.
 std::string quoted(std::string_view text) {
-    const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    const bool plain =
+        std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
     if (!plain || text.size() > kAddressMax) return "the text";
     return "'" + std::string(text) + "'";
 }
 
-std::unexpected<Error> not_a(std::string_view what, std::string_view text, std::string_view example) {
+std::unexpected<Error> not_a(std::string_view what, std::string_view text,
+                             std::string_view example) {
     Error error{Errc::invalid, quoted(text) + " is not " + std::string(what), {}, {}, false};
     error.next = "write it like " + std::string(example);
     return fail(std::move(error));
@@ -74,7 +84,8 @@ Result<ChainPattern> ChainPattern::parse(std::string_view text) {
     if (text.ends_with(":*") && is_family(text.substr(0, text.size() - 2))) {
         return ChainPattern(std::string(text));
     }
-    if (!ChainId::parse(text)) return not_a("a network or a pattern of networks", text, "eip155:8453 or eip155:*");
+    if (!ChainId::parse(text))
+        return not_a("a network or a pattern of networks", text, "eip155:8453 or eip155:*");
     return ChainPattern(std::string(text));
 }
 
@@ -96,9 +107,12 @@ Result<AccountId> AccountId::parse(std::string_view text) {
     return AccountId{std::move(*network), std::string(text.substr(colon + 1))};
 }
 
-std::string AccountId::text() const { return network.text() + ":" + address; }
+std::string AccountId::text() const {
+    return network.text() + ":" + address;
+}
 
-// network "/" space ":" reference. The last slash divides: Algorand's network ids have one of their own.
+// network "/" space ":" reference. The last slash divides: Algorand's network ids have one of their
+// own.
 Result<AssetId> AssetId::parse(std::string_view text) {
     constexpr std::string_view kExample = "eip155:8453/erc20:0xabc...";
     const auto slash = text.rfind('/');
@@ -111,9 +125,12 @@ Result<AssetId> AssetId::parse(std::string_view text) {
     }
     auto network = ChainId::parse(text.substr(0, slash));
     if (!network) return not_a("a CAIP-19 asset", text, kExample);
-    return AssetId{std::move(*network), std::string(asset.substr(0, colon)), std::string(asset.substr(colon + 1))};
+    return AssetId{std::move(*network), std::string(asset.substr(0, colon)),
+                   std::string(asset.substr(colon + 1))};
 }
 
-std::string AssetId::text() const { return network.text() + "/" + space + ":" + reference; }
+std::string AssetId::text() const {
+    return network.text() + "/" + space + ":" + reference;
+}
 
 }  // namespace x402

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of networks, accounts and assets: CAIP-2 "eip155:84532", CAIP-10 "eip155:84532:0xabc", CAIP-19
-// "eip155:84532/erc20:0xabc". Parsed before they are held, compared by text. Any thread.
+// Names of networks, accounts and assets: CAIP-2 "eip155:84532", CAIP-10 "eip155:84532:0xabc",
+// CAIP-19 "eip155:84532/erc20:0xabc". Parsed before they are held, compared by text. Any thread.
 #pragma once
 
 #include <compare>
@@ -15,8 +15,8 @@ namespace x402 {
 class ChainId {
 public:
     ChainId() = default;  // empty: no network
-    // namespace: [-a-z0-9]{3,8}; reference: [-_a-zA-Z0-9]{1,32} (a longer one, up to 64 with '/', '+', '=', is
-    // accepted because Algorand's ids in the wild have it).
+    // namespace: [-a-z0-9]{3,8}; reference: [-_a-zA-Z0-9]{1,32} (a longer one, up to 64 with '/',
+    // '+', '=', is accepted because Algorand's ids in the wild have it).
     static Result<ChainId> parse(std::string_view text);
     const std::string& text() const noexcept { return text_; }
     std::string_view family() const noexcept;     // "eip155"
@@ -62,5 +62,7 @@ struct AssetId {
 
 template <>
 struct std::hash<x402::ChainId> {
-    std::size_t operator()(const x402::ChainId& id) const noexcept { return std::hash<std::string>{}(id.text()); }
+    std::size_t operator()(const x402::ChainId& id) const noexcept {
+        return std::hash<std::string>{}(id.text());
+    }
 };

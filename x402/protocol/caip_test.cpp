@@ -10,7 +10,11 @@ namespace {
 TEST(ChainId, Table) {
     const std::string long_reference(64, 'a');
     const std::string too_long_reference(65, 'a');
-    struct Row { const char* name; std::string text; bool good; };
+    struct Row {
+        const char* name;
+        std::string text;
+        bool good;
+    };
     const Row rows[] = {
         {"evm", "eip155:84532", true},
         {"solana", "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", true},
@@ -37,7 +41,9 @@ TEST(ChainId, Table) {
         SCOPED_TRACE(row.name);
         const auto got = ChainId::parse(row.text);
         ASSERT_EQ(got.has_value(), row.good);
-        if (got) { EXPECT_EQ(got->text(), row.text); }
+        if (got) {
+            EXPECT_EQ(got->text(), row.text);
+        }
         if (!got) {
             EXPECT_EQ(got.error().code, Errc::invalid);
             EXPECT_FALSE(got.error().next.empty());
@@ -63,7 +69,12 @@ TEST(ChainId, AnErrorNeverQuotesControlCharacters) {
 }
 
 TEST(ChainPattern, Table) {
-    struct Row { const char* name; const char* pattern; const char* network; bool matches; };
+    struct Row {
+        const char* name;
+        const char* pattern;
+        const char* network;
+        bool matches;
+    };
     const Row rows[] = {
         {"all", "*", "solana:abc", true},
         {"family", "eip155:*", "eip155:1", true},
@@ -80,7 +91,8 @@ TEST(ChainPattern, Table) {
         EXPECT_EQ(pattern->matches(*network), row.matches);
         EXPECT_FALSE(pattern->matches(ChainId{}));
     }
-    for (const char* bad : {"", "eip155", "eip155:", "*:1", "e*:1", "eip155:1*", "**", "EIP155:*"}) {
+    for (const char* bad :
+         {"", "eip155", "eip155:", "*:1", "e*:1", "eip155:1*", "**", "EIP155:*"}) {
         EXPECT_FALSE(ChainPattern::parse(bad)) << bad;
     }
 }
@@ -91,13 +103,19 @@ TEST(AccountId, Table) {
     EXPECT_EQ(got->network.text(), "eip155:84532");
     EXPECT_EQ(got->address, "0xAbC");
     EXPECT_EQ(got->text(), "eip155:84532:0xAbC");
-    for (const char* bad : {"", "eip155:1", "eip155:1:", ":1:a", "eip155:1:a b", "eip155:1:a/b", "a:b:c:d"}) {
+    for (const char* bad :
+         {"", "eip155:1", "eip155:1:", ":1:a", "eip155:1:a b", "eip155:1:a/b", "a:b:c:d"}) {
         EXPECT_FALSE(AccountId::parse(bad)) << bad;
     }
 }
 
 TEST(AssetId, Table) {
-    struct Row { const char* text; const char* network; const char* space; const char* reference; };
+    struct Row {
+        const char* text;
+        const char* network;
+        const char* space;
+        const char* reference;
+    };
     const Row rows[] = {
         {"eip155:84532/erc20:0x036c", "eip155:84532", "erc20", "0x036c"},
         {"sepa:eu/iso4217:EUR", "sepa:eu", "iso4217", "EUR"},
@@ -112,8 +130,9 @@ TEST(AssetId, Table) {
         EXPECT_EQ(got->reference, row.reference);
         EXPECT_EQ(got->text(), row.text);
     }
-    for (const char* bad : {"", "eip155:1", "eip155:1/", "eip155:1/erc20", "eip155:1/erc20:", "/erc20:0x1",
-                            "eip155:1/ERC20:0x1", "eip155:1/erc20:0x1:2", "eip155:1/erc721:0x1/7"}) {
+    for (const char* bad :
+         {"", "eip155:1", "eip155:1/", "eip155:1/erc20", "eip155:1/erc20:", "/erc20:0x1",
+          "eip155:1/ERC20:0x1", "eip155:1/erc20:0x1:2", "eip155:1/erc721:0x1/7"}) {
         EXPECT_FALSE(AssetId::parse(bad)) << bad;
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading the messages of version 2. What a peer may leave out is read as absent; what it sends is of the right
-// type or an error that names the member (x402 V2 5, 7). Writing is in codec_write.cpp.
+// Reading the messages of version 2. What a peer may leave out is read as absent; what it sends is
+// of the right type or an error that names the member (x402 V2 5, 7). Writing is in
+// codec_write.cpp.
 #include "x402/protocol/codec.hpp"
 
 #include <array>
@@ -21,8 +22,10 @@ constexpr std::array<Names, 6> kResourceMembers = {"url",         "description",
                                                    "serviceName", "tags",        "iconUrl"};
 constexpr std::array<Names, 7> kRequirementsMembers = {
     "scheme", "network", "amount", "asset", "payTo", "maxTimeoutSeconds", "extra"};
-constexpr std::array<Names, 5> kRequiredMembers = {"x402Version", "error", "resource", "accepts", "extensions"};
-constexpr std::array<Names, 5> kPayloadMembers = {"x402Version", "resource", "accepted", "payload", "extensions"};
+constexpr std::array<Names, 5> kRequiredMembers = {"x402Version", "error", "resource", "accepts",
+                                                   "extensions"};
+constexpr std::array<Names, 5> kPayloadMembers = {"x402Version", "resource", "accepted", "payload",
+                                                  "extensions"};
 constexpr std::array<Names, 6> kVerifyMembers = {"isValid", "invalidReason", "invalidMessage",
                                                  "payer",   "extra",         "extensions"};
 constexpr std::array<Names, 3> kSupportedMembers = {"kinds", "extensions", "signers"};
@@ -33,7 +36,8 @@ Result<std::vector<std::string>> read_texts(const json::Object& object, Names ke
     X402_TRY(const json::Array values, json::get_array(object, key, path));
     for (const auto& value : values) {
         const auto* text = value.if_string();
-        if (text == nullptr) return fail_field(Errc::invalid, join_path(path, key), "expected an array of strings");
+        if (text == nullptr)
+            return fail_field(Errc::invalid, join_path(path, key), "expected an array of strings");
         texts.emplace_back(text->data(), text->size());
     }
     return texts;
@@ -72,7 +76,9 @@ Result<SupportedKind> read_kind(const json::Object& object, Names path) {
     return kind;
 }
 
-Result<ChainId> parse_network(std::string_view text) { return ChainId::parse(text); }
+Result<ChainId> parse_network(std::string_view text) {
+    return ChainId::parse(text);
+}
 
 }  // namespace
 
@@ -114,7 +120,8 @@ Result<PaymentPayload> read_payment_payload(std::string_view text) {
     X402_TRY(payload.extensions, read_optional_object(object, "extensions", {}));
     payload.unknown = members_beside(object, kPayloadMembers);
     const auto accepted_text = json::raw_member(text, "accepted");
-    if (!accepted_text) return fail_field(Errc::invalid, "accepted", "could not be found in the text");
+    if (!accepted_text)
+        return fail_field(Errc::invalid, "accepted", "could not be found in the text");
     payload.text = text;
     payload.accepted_text = *accepted_text;
     return payload;

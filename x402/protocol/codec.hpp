@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON <-> the types. Reading is strict (types, amounts as canonical digit strings, caps) and every error names
-// the field; writing puts known members first in the specification's order, then the unknown ones. Any thread.
+// JSON <-> the types. Reading is strict (types, amounts as canonical digit strings, caps) and every
+// error names the field; writing puts known members first in the specification's order, then the
+// unknown ones. Any thread.
 #pragma once
 
 #include <string_view>
@@ -9,7 +10,8 @@
 
 namespace x402 {
 
-Result<PaymentRequirements> read_requirements(const json::Object& object, std::string_view path = "accepted");
+Result<PaymentRequirements> read_requirements(const json::Object& object,
+                                              std::string_view path = "accepted");
 Result<PaymentRequired> read_payment_required(std::string_view text);
 // Only version 2; version.hpp reads both.
 Result<PaymentPayload> read_payment_payload(std::string_view text);
@@ -27,12 +29,14 @@ json::Object write(const Supported& supported);
 // The JSON text of a payload: as it came where it came from outside, else written anew.
 std::string text_of(const PaymentPayload& payload);
 
-// {x402Version, paymentPayload, paymentRequirements}, with the texts as they came where there are any.
+// {x402Version, paymentPayload, paymentRequirements}, with the texts as they came where there are
+// any.
 std::string write_facilitator_request(const FacilitatorRequest& request);
 
-// Equal in scheme, network, asset, payTo and amount, whatever the case of hex addresses: the sense in which two
-// requests ask for the same settlement.
+// Equal in scheme, network, asset, payTo and amount, whatever the case of hex addresses: the sense
+// in which two requests ask for the same settlement.
 bool same_terms(const PaymentRequirements& left, const PaymentRequirements& right);
-std::string terms_text(const PaymentRequirements& requirements);  // what same_terms compares, as one line
+std::string terms_text(
+    const PaymentRequirements& requirements);  // what same_terms compares, as one line
 
 }  // namespace x402

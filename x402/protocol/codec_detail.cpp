@@ -10,10 +10,13 @@ namespace x402::detail {
 namespace {
 
 constexpr std::array<std::string_view, 9> kSettleMembers = {
-    "success", "errorReason", "errorMessage", "payer", "transaction", "network", "amount", "extra", "extensions"};
+    "success", "errorReason", "errorMessage", "payer",     "transaction",
+    "network", "amount",      "extra",        "extensions"};
 
-// What was moved: demanded of a success, optional beside a failure (peers leave both out, or send "").
-Result<void> read_settled_part(const json::Object& object, const NetworkReader& network_of, SettleResponse& into) {
+// What was moved: demanded of a success, optional beside a failure (peers leave both out, or send
+// "").
+Result<void> read_settled_part(const json::Object& object, const NetworkReader& network_of,
+                               SettleResponse& into) {
     if (into.success) {
         X402_TRY(into.transaction, json::get_string(object, "transaction"));
         X402_TRY(const std::string network, json::get_string(object, "network"));
@@ -49,18 +52,21 @@ void append_unknown(json::Object& to, const json::Object& unknown) {
     for (const auto& member : unknown) to.insert(member);
 }
 
-Result<std::string> read_filled(const json::Object& object, std::string_view key, std::string_view path) {
+Result<std::string> read_filled(const json::Object& object, std::string_view key,
+                                std::string_view path) {
     X402_TRY(std::string text, json::get_string(object, key, path));
     if (text.empty()) return fail_field(Errc::invalid, join_path(path, key), "must not be empty");
     return text;
 }
 
-Result<std::string> read_optional(const json::Object& object, std::string_view key, std::string_view path) {
+Result<std::string> read_optional(const json::Object& object, std::string_view key,
+                                  std::string_view path) {
     X402_TRY(auto text, json::opt_string(object, key, path));
     return std::move(text).value_or(std::string{});
 }
 
-Result<json::Object> read_optional_object(const json::Object& object, std::string_view key, std::string_view path) {
+Result<json::Object> read_optional_object(const json::Object& object, std::string_view key,
+                                          std::string_view path) {
     X402_TRY(auto value, json::opt_object(object, key, path));
     return std::move(value).value_or(json::Object{});
 }
@@ -90,7 +96,8 @@ Result<PaymentRequirements> read_common_terms(const json::Object& object, std::s
     return terms;
 }
 
-Result<void> read_offers(const json::Object& object, PaymentRequired& into, const OfferReader& read) {
+Result<void> read_offers(const json::Object& object, PaymentRequired& into,
+                         const OfferReader& read) {
     X402_TRY(const json::Array accepts, json::get_array(object, "accepts"));
     if (accepts.size() > limits::kAcceptsCount) {
         return fail_field(Errc::too_large, "accepts",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The messages of version 2: what is read, what is refused and where the error points, and the laws that an echo
-// loses nothing and that an encoding's spelling changes no meaning.
+// The messages of version 2: what is read, what is refused and where the error points, and the laws
+// that an echo loses nothing and that an encoding's spelling changes no meaning.
 #include "x402/protocol/codec.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,8 @@ constexpr std::string_view kOffer =
 
 std::string payload_text(std::string_view accepted = kOffer) {
     return R"({"x402Version":2,"resource":{"url":"https://api.example.com/data"},"accepted":)" +
-           std::string(accepted) + R"(,"payload":{"signature":"0x01","authorization":{"value":"10000"}}})";
+           std::string(accepted) +
+           R"(,"payload":{"signature":"0x01","authorization":{"value":"10000"}}})";
 }
 
 std::string required_text(std::string_view offers) {
@@ -34,7 +35,9 @@ std::string with(std::string_view text, std::string_view from, std::string_view 
     return out.replace(at, from.size(), to);
 }
 
-std::string meaning(const json::Object& object) { return json::canonical(json::Value(object)); }
+std::string meaning(const json::Object& object) {
+    return json::canonical(json::Value(object));
+}
 
 TEST(ReadPayload, TheSpecificationsExample) {
     const auto got = read_payment_payload(payload_text());
@@ -53,34 +56,50 @@ TEST(ReadPayload, TheSpecificationsExample) {
 
 TEST(ReadPayload, RefusedAndWhere) {
     const std::string good = payload_text();
-    struct Row { const char* name; std::string text; Errc code; const char* field; };
+    struct Row {
+        const char* name;
+        std::string text;
+        Errc code;
+        const char* field;
+    };
     const Row rows[] = {
         {"not json", "hello", Errc::invalid, ""},
         {"array", "[]", Errc::invalid, ""},
         {"empty", "", Errc::invalid, ""},
-        {"version 1", with(good, "\"x402Version\":2", "\"x402Version\":1"), Errc::unsupported, "x402Version"},
-        {"version 3", with(good, "\"x402Version\":2", "\"x402Version\":3"), Errc::unsupported, "x402Version"},
-        {"version text", with(good, "\"x402Version\":2", "\"x402Version\":\"2\""), Errc::invalid, "x402Version"},
+        {"version 1", with(good, "\"x402Version\":2", "\"x402Version\":1"), Errc::unsupported,
+         "x402Version"},
+        {"version 3", with(good, "\"x402Version\":2", "\"x402Version\":3"), Errc::unsupported,
+         "x402Version"},
+        {"version text", with(good, "\"x402Version\":2", "\"x402Version\":\"2\""), Errc::invalid,
+         "x402Version"},
         {"no version", with(good, "\"x402Version\":2,", ""), Errc::invalid, "x402Version"},
         {"no accepted", R"({"x402Version":2,"payload":{}})", Errc::invalid, "accepted"},
-        {"accepted null", R"({"x402Version":2,"accepted":null,"payload":{}})", Errc::invalid, "accepted"},
-        {"payload text", with(good, R"({"signature":"0x01","authorization":{"value":"10000"}})", "\"x\""),
+        {"accepted null", R"({"x402Version":2,"accepted":null,"payload":{}})", Errc::invalid,
+         "accepted"},
+        {"payload text",
+         with(good, R"({"signature":"0x01","authorization":{"value":"10000"}})", "\"x\""),
          Errc::invalid, "payload"},
         {"no scheme", with(good, R"("scheme":"exact",)", ""), Errc::invalid, "accepted.scheme"},
         {"empty scheme", with(good, "\"exact\"", "\"\""), Errc::invalid, "accepted.scheme"},
-        {"short network", with(good, "eip155:84532", "base-sepolia"), Errc::invalid, "accepted.network"},
+        {"short network", with(good, "eip155:84532", "base-sepolia"), Errc::invalid,
+         "accepted.network"},
         {"empty payTo", with(good, "0x209693Bc6afc0C5328bA36FaF03C514EF312287C", ""), Errc::invalid,
          "accepted.payTo"},
         {"timeout zero", with(good, ":60", ":0"), Errc::invalid, "accepted.maxTimeoutSeconds"},
         {"timeout negative", with(good, ":60", ":-1"), Errc::invalid, "accepted.maxTimeoutSeconds"},
         {"timeout text", with(good, ":60", ":\"60\""), Errc::invalid, "accepted.maxTimeoutSeconds"},
-        {"timeout fraction", with(good, ":60", ":60.5"), Errc::invalid, "accepted.maxTimeoutSeconds"},
-        {"extra text", with(good, R"({"name":"USDC","version":"2"})", "\"USDC\""), Errc::invalid, "accepted.extra"},
-        {"resource text", with(good, R"({"url":"https://api.example.com/data"})", "\"u\""), Errc::invalid,
-         "resource"},
-        {"resource url number", with(good, "\"https://api.example.com/data\"", "7"), Errc::invalid, "resource.url"},
-        {"twice", with(good, "\"x402Version\":2", "\"x402Version\":2,\"x402Version\":2"), Errc::invalid, nullptr},
-        {"twice, escaped", with(good, "\"x402Version\":2", R"("x402Version":2,"\u00784\u00302Version":2)"),
+        {"timeout fraction", with(good, ":60", ":60.5"), Errc::invalid,
+         "accepted.maxTimeoutSeconds"},
+        {"extra text", with(good, R"({"name":"USDC","version":"2"})", "\"USDC\""), Errc::invalid,
+         "accepted.extra"},
+        {"resource text", with(good, R"({"url":"https://api.example.com/data"})", "\"u\""),
+         Errc::invalid, "resource"},
+        {"resource url number", with(good, "\"https://api.example.com/data\"", "7"), Errc::invalid,
+         "resource.url"},
+        {"twice", with(good, "\"x402Version\":2", "\"x402Version\":2,\"x402Version\":2"),
+         Errc::invalid, nullptr},
+        {"twice, escaped",
+         with(good, "\"x402Version\":2", R"("x402Version":2,"\u00784\u00302Version":2)"),
          Errc::invalid, nullptr},
         {"trailing text", good + "x", Errc::invalid, nullptr},
     };
@@ -89,24 +108,32 @@ TEST(ReadPayload, RefusedAndWhere) {
         const auto got = read_payment_payload(row.text);
         ASSERT_FALSE(got);
         EXPECT_EQ(got.error().code, row.code);
-        if (row.field != nullptr) { EXPECT_EQ(got.error().field, row.field); }
+        if (row.field != nullptr) {
+            EXPECT_EQ(got.error().field, row.field);
+        }
     }
 }
 
 // attacks.md 28: an amount is a decimal-digit string, nothing else.
 TEST(ReadPayload, Attack28AmountsAreDigitStrings) {
     const std::string top = U256::max().to_decimal();
-    for (const std::string& good : {std::string("\"0\""), std::string("\"1\""), "\"" + top + "\""}) {
-        EXPECT_TRUE(read_payment_payload(with(payload_text(), "\"amount\":\"10000\"", "\"amount\":" + good))) << good;
+    for (const std::string& good :
+         {std::string("\"0\""), std::string("\"1\""), "\"" + top + "\""}) {
+        EXPECT_TRUE(read_payment_payload(
+            with(payload_text(), "\"amount\":\"10000\"", "\"amount\":" + good)))
+            << good;
     }
-    const std::string above = "115792089237316195423570985008687907853269984665640564039457584007913129639936";
+    const std::string above =
+        "115792089237316195423570985008687907853269984665640564039457584007913129639936";
     for (const std::string& bad :
          {std::string("10000"), std::string("\"\""), std::string("\"-1\""), std::string("\"+1\""),
-          std::string("\"1e3\""), std::string("\"0x10\""), std::string("\"0.02\""), std::string("\"01\""),
-          std::string("\" 1\""), std::string("\"1 \""), std::string("\"\\u0661\""), std::string("\"1_000\""),
-          std::string("\"NaN\""), std::string("null"), std::string("true"), std::string("[\"1\"]"),
-          "\"" + above + "\"", "\"" + std::string(5000, '9') + "\""}) {
-        const auto got = read_payment_payload(with(payload_text(), "\"amount\":\"10000\"", "\"amount\":" + bad));
+          std::string("\"1e3\""), std::string("\"0x10\""), std::string("\"0.02\""),
+          std::string("\"01\""), std::string("\" 1\""), std::string("\"1 \""),
+          std::string("\"\\u0661\""), std::string("\"1_000\""), std::string("\"NaN\""),
+          std::string("null"), std::string("true"), std::string("[\"1\"]"), "\"" + above + "\"",
+          "\"" + std::string(5000, '9') + "\""}) {
+        const auto got =
+            read_payment_payload(with(payload_text(), "\"amount\":\"10000\"", "\"amount\":" + bad));
         ASSERT_FALSE(got) << bad;
         EXPECT_EQ(got.error().code, Errc::invalid) << bad;
         EXPECT_EQ(got.error().field, "accepted.amount") << bad;
@@ -122,7 +149,8 @@ TEST(ReadPayload, Attack28DepthIsCapped) {
 
 TEST(ReadRequired, OffersThatCannotBeReadAreLeftOutAndNamed) {
     const std::string decimal = with(kOffer, "\"10000\"", "\"0.02\"");
-    const auto got = read_payment_required(required_text(decimal + "," + std::string(kOffer) + ",5"));
+    const auto got =
+        read_payment_required(required_text(decimal + "," + std::string(kOffer) + ",5"));
     ASSERT_TRUE(got) << to_string(got.error());
     EXPECT_EQ(got->accepts.size(), 1U);
     ASSERT_EQ(got->unreadable.size(), 2U);
@@ -150,7 +178,8 @@ TEST(ReadRequired, TheCountOfOffersIsCapped) {
 }
 
 TEST(ReadVerify, BothAnswersAndTheNullsOfPeers) {
-    const auto valid = read_verify_response(R"({"isValid":true,"payer":"0xa","invalidReason":null})");
+    const auto valid =
+        read_verify_response(R"({"isValid":true,"payer":"0xa","invalidReason":null})");
     ASSERT_TRUE(valid);
     EXPECT_TRUE(valid->is_valid);
     EXPECT_EQ(valid->payer, "0xa");
@@ -159,21 +188,30 @@ TEST(ReadVerify, BothAnswersAndTheNullsOfPeers) {
     ASSERT_TRUE(invalid);
     EXPECT_FALSE(invalid->is_valid);
     EXPECT_EQ(invalid->invalid_reason, "insufficient_funds");
-    EXPECT_EQ(meaning(write(*invalid)),
-              R"({"invalidReason":"insufficient_funds","invalidReasonDetails":"x","isValid":false})");
-    for (const char* bad : {"{}", R"({"isValid":"true"})", R"({"isValid":1})", R"({"isValid":null})", "[]", "",
-                            R"({"isValid":true,"payer":5})", R"({"valid":true})"}) {
+    EXPECT_EQ(
+        meaning(write(*invalid)),
+        R"({"invalidReason":"insufficient_funds","invalidReasonDetails":"x","isValid":false})");
+    for (const char* bad :
+         {"{}", R"({"isValid":"true"})", R"({"isValid":1})", R"({"isValid":null})", "[]", "",
+          R"({"isValid":true,"payer":5})", R"({"valid":true})"}) {
         EXPECT_FALSE(read_verify_response(bad)) << bad;
     }
 }
 
 // attacks.md 9: only a whole, well-typed success is a success.
 TEST(ReadSettle, Attack09OnlyAWholeSuccessIsOne) {
-    struct Row { const char* name; const char* text; bool good; };
+    struct Row {
+        const char* name;
+        const char* text;
+        bool good;
+    };
     const Row rows[] = {
-        {"success", R"({"success":true,"transaction":"0x1","network":"eip155:1","payer":"0xa"})", true},
-        {"success with nulls", R"({"success":true,"transaction":"0x1","network":"eip155:1","errorReason":null})", true},
-        {"failure", R"({"success":false,"errorReason":"x","transaction":"","network":"eip155:1"})", true},
+        {"success", R"({"success":true,"transaction":"0x1","network":"eip155:1","payer":"0xa"})",
+         true},
+        {"success with nulls",
+         R"({"success":true,"transaction":"0x1","network":"eip155:1","errorReason":null})", true},
+        {"failure", R"({"success":false,"errorReason":"x","transaction":"","network":"eip155:1"})",
+         true},
         {"bare failure", R"({"success":false})", true},
         {"failure, odd network", R"({"success":false,"network":""})", true},
         {"missing success", R"({"transaction":"0x1","network":"eip155:1"})", false},
@@ -183,9 +221,12 @@ TEST(ReadSettle, Attack09OnlyAWholeSuccessIsOne) {
         {"transaction number", R"({"success":true,"transaction":1,"network":"eip155:1"})", false},
         {"no network", R"({"success":true,"transaction":"0x1"})", false},
         {"short network", R"({"success":true,"transaction":"0x1","network":"base"})", false},
-        {"amount number", R"({"success":true,"transaction":"0x1","network":"eip155:1","amount":5})", false},
-        {"amount fraction", R"({"success":true,"transaction":"0x1","network":"eip155:1","amount":"0.5"})", false},
-        {"extra text", R"({"success":true,"transaction":"0x1","network":"eip155:1","extra":"x"})", false},
+        {"amount number", R"({"success":true,"transaction":"0x1","network":"eip155:1","amount":5})",
+         false},
+        {"amount fraction",
+         R"({"success":true,"transaction":"0x1","network":"eip155:1","amount":"0.5"})", false},
+        {"extra text", R"({"success":true,"transaction":"0x1","network":"eip155:1","extra":"x"})",
+         false},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
@@ -208,13 +249,15 @@ TEST(ReadSupported, BothVersionsAndDefaults) {
     EXPECT_EQ(got->kinds[1].network_text, "base-sepolia");
     EXPECT_TRUE(got->extensions.empty());
     EXPECT_TRUE(got->signers.empty());
-    EXPECT_EQ(meaning(write(*got)),
-              R"({"extensions":[],"kinds":[{"network":"eip155:1","scheme":"exact","x402Version":2},)"
-              R"({"extra":{"feePayer":"F"},"network":"base-sepolia","scheme":"exact","x402Version":1}],)"
-              R"("signers":{}})");
-    for (const char* bad : {"{}", R"({"kinds":{}})", R"({"kinds":[5]})", R"({"kinds":[{"scheme":"exact"}]})",
-                            R"({"kinds":[],"extensions":"x"})", R"({"kinds":[],"extensions":[1]})",
-                            R"({"kinds":[{"x402Version":-2,"scheme":"exact","network":"eip155:1"}]})"}) {
+    EXPECT_EQ(
+        meaning(write(*got)),
+        R"({"extensions":[],"kinds":[{"network":"eip155:1","scheme":"exact","x402Version":2},)"
+        R"({"extra":{"feePayer":"F"},"network":"base-sepolia","scheme":"exact","x402Version":1}],)"
+        R"("signers":{}})");
+    for (const char* bad :
+         {"{}", R"({"kinds":{}})", R"({"kinds":[5]})", R"({"kinds":[{"scheme":"exact"}]})",
+          R"({"kinds":[],"extensions":"x"})", R"({"kinds":[],"extensions":[1]})",
+          R"({"kinds":[{"x402Version":-2,"scheme":"exact","network":"eip155:1"}]})"}) {
         EXPECT_FALSE(read_supported(bad)) << bad;
     }
 }
@@ -241,16 +284,23 @@ TEST(FacilitatorRequestText, IsByteForByteWhatCame) {
               R"({"x402Version":2,"paymentPayload":)" + spaced +
                   R"(,"paymentRequirements": {"as":"it came"}})");
     request.requirements_text.clear();
-    EXPECT_TRUE(write_facilitator_request(request).ends_with(R"("paymentRequirements":)" + std::string(kOffer) + "}"));
+    EXPECT_TRUE(write_facilitator_request(request).ends_with(R"("paymentRequirements":)" +
+                                                             std::string(kOffer) + "}"));
 }
 
 TEST(SameTerms, Table) {
     const auto base = *read_requirements(*json::parse_object(kOffer));
-    struct Row { const char* name; std::function<void(PaymentRequirements&)> change; bool same; };
+    struct Row {
+        const char* name;
+        std::function<void(PaymentRequirements&)> change;
+        bool same;
+    };
     const Row rows[] = {
         {"nothing", [](auto&) {}, true},
-        {"hex case of asset", [](auto& r) { r.asset = "0x036cbd53842c5426634e7929541ec2318f3dcf7e"; }, true},
-        {"hex case of payTo", [](auto& r) { r.pay_to = "0X209693BC6AFC0C5328BA36FAF03C514EF312287C"; }, true},
+        {"hex case of asset",
+         [](auto& r) { r.asset = "0x036cbd53842c5426634e7929541ec2318f3dcf7e"; }, true},
+        {"hex case of payTo",
+         [](auto& r) { r.pay_to = "0X209693BC6AFC0C5328BA36FAF03C514EF312287C"; }, true},
         {"extra", [](auto& r) { r.extra.clear(); }, true},
         {"timeout", [](auto& r) { r.max_timeout_seconds = 1; }, true},
         {"scheme", [](auto& r) { r.scheme = "upto"; }, false},
@@ -287,20 +337,26 @@ public:
 
     std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
     std::string text() {
-        static constexpr std::string_view kPieces[] = {"a", "Z", "9", " ", "\"", "\\", "/", "\n", "\xc3\xa9",
-                                                       "\xf0\x9f\x92\xb8", "{", ","};
+        static constexpr std::string_view kPieces[] = {
+            "a", "Z", "9", " ", "\"", "\\", "/", "\n", "\xc3\xa9", "\xf0\x9f\x92\xb8", "{", ","};
         std::string out;
         for (std::size_t n = below(6); n > 0; --n) out += kPieces[below(std::size(kPieces))];
         return out;
     }
     json::Value value(int depth) {
         switch (below(depth > 0 ? 7 : 5)) {
-            case 0: return nullptr;
-            case 1: return below(2) == 0;
-            case 2: return static_cast<std::int64_t>(random_());
-            case 3: return json::Value(text());
-            case 4: return static_cast<double>(below(1000)) + 0.5;
-            case 5: return json::Value(object(depth - 1));
+            case 0:
+                return nullptr;
+            case 1:
+                return below(2) == 0;
+            case 2:
+                return static_cast<std::int64_t>(random_());
+            case 3:
+                return json::Value(text());
+            case 4:
+                return static_cast<double>(below(1000)) + 0.5;
+            case 5:
+                return json::Value(object(depth - 1));
             default: {
                 json::Array array;
                 for (std::size_t n = below(3); n > 0; --n) array.push_back(value(depth - 1));
@@ -310,12 +366,14 @@ public:
     }
     json::Object object(int depth) {
         json::Object out;
-        for (std::size_t n = below(4); n > 0; --n) out["k" + std::to_string(below(50)) + text()] = value(depth);
+        for (std::size_t n = below(4); n > 0; --n)
+            out["k" + std::to_string(below(50)) + text()] = value(depth);
         return out;
     }
     U256 amount() {
         FixedBytes<32> bytes;
-        for (std::size_t i = below(32); i < 32; ++i) bytes.data[i] = static_cast<std::uint8_t>(random_());
+        for (std::size_t i = below(32); i < 32; ++i)
+            bytes.data[i] = static_cast<std::uint8_t>(random_());
         return *U256::from_be(bytes.view());
     }
     PaymentRequirements requirements() {
@@ -347,7 +405,8 @@ public:
         if (const auto* object = any.if_object()) {
             std::vector<std::string> members;
             for (const auto& member : *object) {
-                members.push_back(quote(member.key()) + pad() + ":" + pad() + reencode(member.value()));
+                members.push_back(quote(member.key()) + pad() + ":" + pad() +
+                                  reencode(member.value()));
             }
             std::shuffle(members.begin(), members.end(), random_);
             return join(members, "{", "}");
@@ -364,7 +423,8 @@ public:
 private:
     std::string pad() { return std::string(below(3), " \n\t"[below(3)]); }
     std::string quote(std::string_view text) {
-        if (text.empty() || text[0] < 'a' || text[0] > 'z' || below(2) == 0) return json::dump(json::Value(text));
+        if (text.empty() || text[0] < 'a' || text[0] > 'z' || below(2) == 0)
+            return json::dump(json::Value(text));
         static constexpr char kDigits[] = "0123456789abcdef";
         const auto code = static_cast<unsigned char>(text[0]);
         const std::string rest = json::dump(json::Value(text.substr(1)));
@@ -372,7 +432,8 @@ private:
     }
     std::string join(const std::vector<std::string>& parts, const char* open, const char* close) {
         std::string out = open + pad();
-        for (std::size_t i = 0; i < parts.size(); ++i) out += (i == 0 ? "" : ",") + pad() + parts[i] + pad();
+        for (std::size_t i = 0; i < parts.size(); ++i)
+            out += (i == 0 ? "" : ",") + pad() + parts[i] + pad();
         return out + close;
     }
     std::mt19937_64 random_;
@@ -384,7 +445,8 @@ TEST(Laws, ReadingWhatWasWrittenGivesItBack) {
         PaymentRequired required;
         required.error = make.text();
         required.resource = make.resource();
-        for (std::size_t n = make.below(4); n > 0; --n) required.accepts.push_back(make.requirements());
+        for (std::size_t n = make.below(4); n > 0; --n)
+            required.accepts.push_back(make.requirements());
         required.extensions = make.object(3);
         required.unknown = make.object(2);
         const json::Object wrote = write(required);
@@ -441,7 +503,8 @@ TEST(Laws, Attack03TheSpellingOfAPaymentChangesNothing) {
         ASSERT_EQ(meaning(write(*got)), meaning(wrote));
         ASSERT_EQ(terms_text(got->accepted), terms_text(payload.accepted));
         ASSERT_EQ(text_of(*got), other) << "what came is sent on as it came";
-        ASSERT_EQ(meaning(*json::parse_object(got->accepted_text)), meaning(write(payload.accepted)));
+        ASSERT_EQ(meaning(*json::parse_object(got->accepted_text)),
+                  meaning(write(payload.accepted)));
     }
 }
 

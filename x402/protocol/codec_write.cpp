@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing the messages: known members first in the specification's order, empty optional ones left out, then the
-// members that we do not know (x402 V2 5, 7).
+// Writing the messages: known members first in the specification's order, empty optional ones left
+// out, then the members that we do not know (x402 V2 5, 7).
 #include <algorithm>
 
 #include "x402/base/check.hpp"
@@ -140,20 +140,23 @@ std::string text_of(const PaymentPayload& payload) {
 }
 
 std::string write_facilitator_request(const FacilitatorRequest& request) {
-    // Version 1 has other shapes, which version.hpp writes because it knows the short names of networks.
+    // Version 1 has other shapes, which version.hpp writes because it knows the short names of
+    // networks.
     X402_CHECK(request.version == kVersion2 || !request.payload.text.empty());
     X402_CHECK(request.version == kVersion2 || !request.requirements_text.empty());
     std::string text = R"({"x402Version":)" + std::to_string(request.version);
     text += R"(,"paymentPayload":)" + text_of(request.payload);
     text += R"(,"paymentRequirements":)";
-    text += request.requirements_text.empty() ? json::dump(write(request.requirements)) : request.requirements_text;
+    text += request.requirements_text.empty() ? json::dump(write(request.requirements))
+                                              : request.requirements_text;
     text += '}';
     return text;
 }
 
 bool same_terms(const PaymentRequirements& left, const PaymentRequirements& right) {
-    return left.amount == right.amount && left.scheme == right.scheme && left.network == right.network &&
-           comparable(left.asset) == comparable(right.asset) && comparable(left.pay_to) == comparable(right.pay_to);
+    return left.amount == right.amount && left.scheme == right.scheme &&
+           left.network == right.network && comparable(left.asset) == comparable(right.asset) &&
+           comparable(left.pay_to) == comparable(right.pay_to);
 }
 
 // A JSON array: no text of a peer can pose as two members.

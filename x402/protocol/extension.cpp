@@ -9,7 +9,8 @@ Result<void> Extensions::add(std::unique_ptr<Extension> extension) {
     X402_CHECK(extension != nullptr);
     const std::string key(extension->key());
     if (key.empty()) return fail(Errc::invalid, "an extension has no key");
-    if (find(key) != nullptr) return fail(Errc::conflict, "two extensions have the key '" + key + "'");
+    if (find(key) != nullptr)
+        return fail(Errc::conflict, "two extensions have the key '" + key + "'");
     all_.push_back(std::move(extension));
     return {};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Extensions register by key: what they declare in a 402, what they check in the echo, what they add to the
-// answer (core spec, section 5.1.3). Thread rule: const after registration.
+// Extensions register by key: what they declare in a 402, what they check in the echo, what they
+// add to the answer (core spec, section 5.1.3). Thread rule: const after registration.
 #pragma once
 
 #include <memory>
@@ -21,7 +21,8 @@ public:
     // {"info": ..., "schema": ...}; nothing where it does not apply to this resource.
     virtual std::optional<json::Object> declare(const ResourceInfo& resource) const = 0;
     // The client's echo beside what was declared; nothing is fine.
-    virtual std::optional<Refusal> check(const json::Object& declared, const json::Object& echo) const = 0;
+    virtual std::optional<Refusal> check(const json::Object& declared,
+                                         const json::Object& echo) const = 0;
     virtual std::optional<json::Object> answer(const SettleResponse& settlement) const = 0;
 };
 

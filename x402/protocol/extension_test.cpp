@@ -12,8 +12,12 @@ public:
     explicit Named(std::string key) : key_(std::move(key)) {}
     std::string_view key() const noexcept override { return key_; }
     std::optional<json::Object> declare(const ResourceInfo&) const override { return std::nullopt; }
-    std::optional<Refusal> check(const json::Object&, const json::Object&) const override { return std::nullopt; }
-    std::optional<json::Object> answer(const SettleResponse&) const override { return std::nullopt; }
+    std::optional<Refusal> check(const json::Object&, const json::Object&) const override {
+        return std::nullopt;
+    }
+    std::optional<json::Object> answer(const SettleResponse&) const override {
+        return std::nullopt;
+    }
 
 private:
     std::string key_;

@@ -10,10 +10,12 @@
 namespace x402 {
 namespace {
 
-// Codes after which money may still move, or may have moved. The first is the protocol's own word; the others
-// are what facilitators in the field answer when something of theirs broke while they settled.
+// Codes after which money may still move, or may have moved. The first is the protocol's own word;
+// the others are what facilitators in the field answer when something of theirs broke while they
+// settled.
 constexpr std::array<std::string_view, 4> kUndecided = {
-    "settlement_pending", "unexpected_settle_error", "unexpected_error", "post_settlement_transfer_not_confirmed"};
+    "settlement_pending", "unexpected_settle_error", "unexpected_error",
+    "post_settlement_transfer_not_confirmed"};
 
 bool moved_something_known(const SettleResponse& response) {
     return !response.transaction.empty() || (response.amount && response.amount->is_zero());
@@ -25,7 +27,8 @@ Result<std::vector<std::string>> read_transactions(const json::Object& object) {
     X402_TRY(const json::Array values, json::get_array(object, "transactions"));
     for (const auto& value : values) {
         const auto* text = value.if_string();
-        if (text == nullptr) return fail_field(Errc::invalid, "transactions", "expected an array of strings");
+        if (text == nullptr)
+            return fail_field(Errc::invalid, "transactions", "expected an array of strings");
         transactions.emplace_back(text->data(), text->size());
     }
     return transactions;
@@ -35,9 +38,12 @@ Result<std::vector<std::string>> read_transactions(const json::Object& object) {
 
 std::string_view to_string(Outcome outcome) noexcept {
     switch (outcome) {
-        case Outcome::settled: return "settled";
-        case Outcome::failed: return "failed";
-        case Outcome::unknown: return "unknown";
+        case Outcome::settled:
+            return "settled";
+        case Outcome::failed:
+            return "failed";
+        case Outcome::unknown:
+            return "unknown";
     }
     return "unknown";
 }
@@ -50,10 +56,12 @@ std::optional<Outcome> find_outcome(std::string_view text) noexcept {
 }
 
 Outcome outcome_of(const SettleResponse& response) {
-    if (response.success) return moved_something_known(response) ? Outcome::settled : Outcome::unknown;
+    if (response.success)
+        return moved_something_known(response) ? Outcome::settled : Outcome::unknown;
     const bool undecided =
         std::find(kUndecided.begin(), kUndecided.end(), response.error_reason) != kUndecided.end();
-    // The reference facilitator changes a pending settlement's code when its own store fails; its message tells.
+    // The reference facilitator changes a pending settlement's code when its own store fails; its
+    // message tells.
     const bool renamed = response.error_message.starts_with(kUndecided.front());
     return undecided || renamed ? Outcome::unknown : Outcome::failed;
 }
@@ -64,7 +72,8 @@ bool is_duplicate(const SettleResponse& response) {
 
 std::optional<std::string> contradiction_in(const SettleResponse& response, const ChainId& asked) {
     if (!response.success) return std::nullopt;
-    if (!moved_something_known(response)) return "success without a transaction, and the amount is not zero";
+    if (!moved_something_known(response))
+        return "success without a transaction, and the amount is not zero";
     if (!response.error_reason.empty()) return "success beside an error code";
     if (response.network != asked) return "success on another network than the one asked for";
     return std::nullopt;
@@ -76,7 +85,8 @@ json::Object write(const SettlementStatus& status) {
     object["outcome"] = to_string(status.outcome);
     object["state"] = status.state;
     json::Array transactions;
-    for (const std::string& transaction : status.transactions) transactions.emplace_back(transaction);
+    for (const std::string& transaction : status.transactions)
+        transactions.emplace_back(transaction);
     object["transactions"] = std::move(transactions);
     if (status.block) object["block"] = *status.block;
     if (!status.payer.empty()) object["payer"] = status.payer;

@@ -16,8 +16,9 @@
 namespace x402 {
 
 struct SettleContext {
-    std::string idempotency_key;   // binds the one success to its caller; our gateway always sends one
-    std::string caller;            // who asks, where the process knows; empty: anonymous
+    std::string
+        idempotency_key;  // binds the one success to its caller; our gateway always sends one
+    std::string caller;   // who asks, where the process knows; empty: anonymous
 };
 
 // What `GET /settlements/{key}` reports. Never a ground for a grant.
@@ -32,28 +33,35 @@ struct SettlementStatus {
     Instant updated_at{};
 };
 
-// A Result that holds an Error says that no judgement was had. For settle the code tells what that means:
-// unreachable, unauthorized, invalid and too_large prove that nothing was begun; any other may have begun it.
+// A Result that holds an Error says that no judgement was had. For settle the code tells what that
+// means: unreachable, unauthorized, invalid and too_large prove that nothing was begun; any other
+// may have begun it.
 class FacilitatorApi {
 public:
     virtual ~FacilitatorApi() = default;
-    virtual const std::string& name() const noexcept = 0;   // for logs and the grant: a URL, or "inside"
+    virtual const std::string& name()
+        const noexcept = 0;  // for logs and the grant: a URL, or "inside"
     virtual Task<Result<VerifyResponse>> verify(const FacilitatorRequest& request) = 0;
-    virtual Task<Result<SettleResponse>> settle(const FacilitatorRequest& request, const SettleContext& context) = 0;
+    virtual Task<Result<SettleResponse>> settle(const FacilitatorRequest& request,
+                                                const SettleContext& context) = 0;
     virtual Task<Result<Supported>> supported() = 0;
-    // Nothing where the key is unknown; Errc::unsupported where the facilitator has no such endpoint.
-    virtual Task<Result<std::optional<SettlementStatus>>> settlement(const PaymentKey& key, Duration wait) = 0;
+    // Nothing where the key is unknown; Errc::unsupported where the facilitator has no such
+    // endpoint.
+    virtual Task<Result<std::optional<SettlementStatus>>> settlement(const PaymentKey& key,
+                                                                     Duration wait) = 0;
 };
 
-// How a settle response is read: success with a transaction (or amount "0") is settled; settlement_pending is
-// unknown, and so are the codes by which facilitators say that they lost sight of a settlement
-// (unexpected_settle_error, unexpected_error, post_settlement_transfer_not_confirmed, any code whose message
-// begins with settlement_pending) and a success without a transaction; duplicate_settlement and every other code
-// are failed, and is_duplicate tells the first apart.
+// How a settle response is read: success with a transaction (or amount "0") is settled;
+// settlement_pending is unknown, and so are the codes by which facilitators say that they lost
+// sight of a settlement (unexpected_settle_error, unexpected_error,
+// post_settlement_transfer_not_confirmed, any code whose message begins with settlement_pending)
+// and a success without a transaction; duplicate_settlement and every other code are failed, and
+// is_duplicate tells the first apart.
 Outcome outcome_of(const SettleResponse& response);
 bool is_duplicate(const SettleResponse& response);
-// Why a successful answer makes no sense for what was asked: no transaction and an amount that is not zero, an
-// error code beside it, another network. Nothing where it does, or where the answer is no success.
+// Why a successful answer makes no sense for what was asked: no transaction and an amount that is
+// not zero, an error code beside it, another network. Nothing where it does, or where the answer is
+// no success.
 std::optional<std::string> contradiction_in(const SettleResponse& response, const ChainId& asked);
 
 // The body of `GET /settlements/{key}`; `updatedAt` counts milliseconds since 1970.

@@ -25,11 +25,13 @@ TEST(OutcomeOf, Table) {
         {"nothing was charged", true, "", "", "0", Outcome::settled},
         {"success without evidence", true, "", "", nullptr, Outcome::unknown},
         {"success without a transaction", true, "", "", "5", Outcome::unknown},
-        {"pending with a transaction", false, "settlement_pending", "0x1", nullptr, Outcome::unknown},
+        {"pending with a transaction", false, "settlement_pending", "0x1", nullptr,
+         Outcome::unknown},
         {"pending without", false, "settlement_pending", "", nullptr, Outcome::unknown},
         {"the facilitator broke", false, "unexpected_settle_error", "", nullptr, Outcome::unknown},
         {"x402-rs broke", false, "unexpected_error", "0x1", nullptr, Outcome::unknown},
-        {"sent, not seen", false, "post_settlement_transfer_not_confirmed", "0x1", nullptr, Outcome::unknown},
+        {"sent, not seen", false, "post_settlement_transfer_not_confirmed", "0x1", nullptr,
+         Outcome::unknown},
         {"duplicate", false, "duplicate_settlement", "0x1", nullptr, Outcome::failed},
         {"reverted", false, "invalid_transaction_state", "0x1", nullptr, Outcome::failed},
         {"no funds", false, "insufficient_funds", "", nullptr, Outcome::failed},
@@ -59,13 +61,13 @@ TEST(OutcomeOf, APendingOneThatWasRenamedIsPending) {
 }
 
 TEST(OutcomeOf, EveryCodeOfOurTableIsDecidedButTwo) {
-#define X402_REASON(name, wire, status, retryable, sentence, next)                                   \
-    {                                                                                                \
-        SettleResponse response;                                                                     \
-        response.error_reason = wire;                                                                \
-        const bool open = Reason::name == Reason::settlement_pending ||                              \
-                          Reason::name == Reason::unexpected_settle_error;                           \
-        EXPECT_EQ(outcome_of(response), open ? Outcome::unknown : Outcome::failed) << (wire);        \
+#define X402_REASON(name, wire, status, retryable, sentence, next)                            \
+    {                                                                                         \
+        SettleResponse response;                                                              \
+        response.error_reason = wire;                                                         \
+        const bool open = Reason::name == Reason::settlement_pending ||                       \
+                          Reason::name == Reason::unexpected_settle_error;                    \
+        EXPECT_EQ(outcome_of(response), open ? Outcome::unknown : Outcome::failed) << (wire); \
     }
 #include "x402/protocol/reasons.def"
 #undef X402_REASON
@@ -120,9 +122,10 @@ TEST(SettlementStatus, RoundTrip) {
     EXPECT_EQ(json::dump(write(*got)), text);
     EXPECT_EQ(got->block, 77U);
     EXPECT_EQ(got->updated_at, status.updated_at);
-    for (const char* bad : {"{}", R"({"key":"k"})", R"({"key":"","outcome":"settled"})",
-                            R"({"key":"k","outcome":"none"})", R"({"key":"k","outcome":"failed","block":-1})",
-                            R"({"key":"k","outcome":"failed","transactions":[1]})"}) {
+    for (const char* bad :
+         {"{}", R"({"key":"k"})", R"({"key":"","outcome":"settled"})",
+          R"({"key":"k","outcome":"none"})", R"({"key":"k","outcome":"failed","block":-1})",
+          R"({"key":"k","outcome":"failed","transactions":[1]})"}) {
         EXPECT_FALSE(read_settlement_status(bad)) << bad;
     }
 }

@@ -8,12 +8,14 @@
 
 namespace x402::headers {
 
-std::string encode(const json::Object& object) { return base64_encode(as_bytes(json::dump(object))); }
+std::string encode(const json::Object& object) {
+    return base64_encode(as_bytes(json::dump(object)));
+}
 
 Result<std::string> decode_text(std::string_view value) {
     if (value.size() > limits::kPaymentHeaderBytes) {
-        return fail(Errc::too_large, "the header is larger than " + std::to_string(limits::kPaymentHeaderBytes) +
-                                         " bytes");
+        return fail(Errc::too_large, "the header is larger than " +
+                                         std::to_string(limits::kPaymentHeaderBytes) + " bytes");
     }
     if (value.empty()) return fail(Errc::invalid, "the header is empty");
     auto bytes = base64_decode(value, limits::kPaymentHeaderBytes);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTTP headers of the protocol (transports spec, HTTP): names, and base64 of JSON. Sizes are capped before
-// decoding. Any thread.
+// The HTTP headers of the protocol (transports spec, HTTP): names, and base64 of JSON. Sizes are
+// capped before decoding. Any thread.
 #pragma once
 
 #include <string>
@@ -21,7 +21,8 @@ inline constexpr std::string_view kExtensionResponses = "EXTENSION-RESPONSES";
 inline constexpr std::string_view kPaymentKey = "X402-Payment-Key";
 
 std::string encode(const json::Object& object);
-// The JSON text inside: base64 (padding optional), valid UTF-8, at most kPaymentHeaderBytes of header text.
+// The JSON text inside: base64 (padding optional), valid UTF-8, at most kPaymentHeaderBytes of
+// header text.
 Result<std::string> decode_text(std::string_view value);
 
 Result<PaymentRequired> decode_required(std::string_view value);

@@ -16,7 +16,12 @@ constexpr std::string_view kPayment =
     R"("payTo":"0xb","maxTimeoutSeconds":60},"payload":{"k":"~~~???"}})";
 
 TEST(DecodeText, Table) {
-    struct Row { const char* name; std::string value; bool good; Errc code; };
+    struct Row {
+        const char* name;
+        std::string value;
+        bool good;
+        Errc code;
+    };
     const Row rows[] = {
         {"padded", "e30=", true, {}},
         {"padding left out", "e30", true, {}},
@@ -39,7 +44,9 @@ TEST(DecodeText, Table) {
         SCOPED_TRACE(row.name);
         const auto got = decode_text(row.value);
         ASSERT_EQ(got.has_value(), row.good);
-        if (!got) { EXPECT_EQ(got.error().code, row.code); }
+        if (!got) {
+            EXPECT_EQ(got.error().code, row.code);
+        }
     }
 }
 
@@ -50,7 +57,8 @@ TEST(DecodeText, TheCapItselfIsAllowed) {
 // attacks.md 3: padding is spelling, not meaning.
 TEST(DecodePayment, Attack03PaddingChangesNothing) {
     for (std::size_t spaces = 0; spaces < 3; ++spaces) {
-        std::string value = base64_encode(as_bytes(std::string(kPayment) + std::string(spaces, ' ')));
+        std::string value =
+            base64_encode(as_bytes(std::string(kPayment) + std::string(spaces, ' ')));
         const auto padded = decode_payment(value);
         while (value.ends_with('=')) value.pop_back();
         const auto bare = decode_payment(value);

@@ -8,7 +8,8 @@ namespace x402 {
 namespace {
 
 constexpr std::size_t kSymbolMax = 16;
-constexpr std::string_view kForms = "write it like \"$0.01\", \"0.01 USDC\" or, in atomic units, \"10000\"";
+constexpr std::string_view kForms =
+    "write it like \"$0.01\", \"0.01 USDC\" or, in atomic units, \"10000\"";
 
 // Any visible byte: token symbols in the field have characters beyond ASCII.
 bool is_symbol(std::string_view text) {
@@ -25,7 +26,8 @@ std::unexpected<Error> not_a_price(std::string detail) {
 
 // A bare number is a count of atomic units, so it has no fraction.
 Result<U256> atomic_in(const PriceText& price) {
-    if (price.value.scale != 0) return not_a_price("a bare number counts atomic units and has no fraction");
+    if (price.value.scale != 0)
+        return not_a_price("a bare number counts atomic units and has no fraction");
     return price.value.digits;
 }
 
@@ -35,7 +37,8 @@ Result<void> check_unit(const PriceText& price, const AssetInfo& asset) {
                           "price it in " + asset.symbol + ", or mark the asset with usd = true");
     }
     if (!price.symbol.empty() && price.symbol != asset.symbol) {
-        return fail_field(Errc::invalid, "price", "the price is in " + price.symbol + ", the asset is " + asset.symbol,
+        return fail_field(Errc::invalid, "price",
+                          "the price is in " + price.symbol + ", the asset is " + asset.symbol,
                           "price it in " + asset.symbol);
     }
     return {};
@@ -75,7 +78,8 @@ Result<U256> price_in(const PriceText& price, const AssetInfo& asset, Rounding r
         return fail(std::move(error));
     }
     if (amount->is_zero()) {
-        return fail_field(Errc::invalid, "price", "the price is zero", "mark the route with free = true");
+        return fail_field(Errc::invalid, "price", "the price is zero",
+                          "mark the route with free = true");
     }
     return amount;
 }

@@ -33,9 +33,13 @@ TEST(ParsePrice, Forms) {
     EXPECT_FALSE(tokens->usd);
     EXPECT_EQ(tokens->symbol, "USDC");
 
-    const auto exotic = parse_price("1 USD\xE2\x82\xAE" "0");
+    const auto exotic = parse_price(
+        "1 USD\xE2\x82\xAE"
+        "0");
     ASSERT_TRUE(exotic);
-    EXPECT_EQ(exotic->symbol, "USD\xE2\x82\xAE" "0");
+    EXPECT_EQ(exotic->symbol,
+              "USD\xE2\x82\xAE"
+              "0");
 
     const auto bare = parse_price("10000");
     ASSERT_TRUE(bare);
@@ -44,10 +48,16 @@ TEST(ParsePrice, Forms) {
 }
 
 TEST(ParsePrice, Refused) {
-    for (const char* bad : {"", "$", " ", "$ 1", "-1", "$-1", "+1 USDC", "1e3 USDC", "$1e3", "0x10", "1,000 USDC",
-                            "$1,000", "$0.01 USDC", "USDC 1", "1 ", "1  USDC", "1 USDC ", "1 U SDC", ".5 USDC",
-                            "5. USDC", "0.02", "1.0.0 USDC", "$NaN", "\xd9\xa1 USDC", "1 $", "1\tUSDC",
-                            "1 ABCDEFGHIJKLMNOPQ", "1 \x7f", "$$1"}) {
+    for (const char* bad : {"",           "$",          " ",
+                            "$ 1",        "-1",         "$-1",
+                            "+1 USDC",    "1e3 USDC",   "$1e3",
+                            "0x10",       "1,000 USDC", "$1,000",
+                            "$0.01 USDC", "USDC 1",     "1 ",
+                            "1  USDC",    "1 USDC ",    "1 U SDC",
+                            ".5 USDC",    "5. USDC",    "0.02",
+                            "1.0.0 USDC", "$NaN",       "\xd9\xa1 USDC",
+                            "1 $",        "1\tUSDC",    "1 ABCDEFGHIJKLMNOPQ",
+                            "1 \x7f",     "$$1"}) {
         const auto got = parse_price(bad);
         ASSERT_FALSE(got) << bad;
         EXPECT_EQ(got.error().code, Errc::invalid) << bad;
@@ -56,7 +66,12 @@ TEST(ParsePrice, Refused) {
 }
 
 TEST(PriceIn, Table) {
-    struct Row { const char* name; const char* price; AssetInfo asset; const char* want; };
+    struct Row {
+        const char* name;
+        const char* price;
+        AssetInfo asset;
+        const char* want;
+    };
     const Row rows[] = {
         {"dollars", "$0.001", usdc(), "1000"},
         {"whole dollars", "$1", usdc(), "1000000"},
@@ -78,9 +93,15 @@ TEST(PriceIn, Table) {
         ASSERT_TRUE(price);
         const auto got = price_in(*price, row.asset);
         ASSERT_EQ(got.has_value(), row.want != nullptr);
-        if (got) { EXPECT_EQ(got->to_decimal(), row.want); }
-        if (!got) { EXPECT_EQ(got.error().code, Errc::invalid); }
-        if (!got) { EXPECT_EQ(got.error().field, "price"); }
+        if (got) {
+            EXPECT_EQ(got->to_decimal(), row.want);
+        }
+        if (!got) {
+            EXPECT_EQ(got.error().code, Errc::invalid);
+        }
+        if (!got) {
+            EXPECT_EQ(got.error().field, "price");
+        }
     }
 }
 

@@ -19,9 +19,13 @@ void set_if_filled(json::Object& object, std::string_view key, const std::string
 
 }  // namespace
 
-const ReasonInfo& info(Reason reason) noexcept { return kReasons[static_cast<std::size_t>(reason)]; }
+const ReasonInfo& info(Reason reason) noexcept {
+    return kReasons[static_cast<std::size_t>(reason)];
+}
 
-std::string_view to_string(Reason reason) noexcept { return info(reason).wire; }
+std::string_view to_string(Reason reason) noexcept {
+    return info(reason).wire;
+}
 
 std::optional<Reason> find_reason(std::string_view wire) noexcept {
     for (std::size_t i = 0; i < kReasons.size(); ++i) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every public code we send, with its HTTP status, whether the same request may succeed later, a sentence and
-// the next step. The table in reasons.def is the only source of public words; docs/reasons.md is made from it.
-// Any thread.
+// Every public code we send, with its HTTP status, whether the same request may succeed later, a
+// sentence and the next step. The table in reasons.def is the only source of public words;
+// docs/reasons.md is made from it. Any thread.
 #pragma once
 
 #include <optional>
@@ -19,8 +19,8 @@ enum class Reason {
 };
 
 struct ReasonInfo {
-    std::string_view wire;       // the code on the wire
-    int http_status = 402;       // where the gateway answers with it
+    std::string_view wire;  // the code on the wire
+    int http_status = 402;  // where the gateway answers with it
     bool retryable = false;
     std::string_view sentence;
     std::string_view next;
@@ -30,7 +30,8 @@ const ReasonInfo& info(Reason reason) noexcept;
 std::string_view to_string(Reason reason) noexcept;  // the wire code
 std::optional<Reason> find_reason(std::string_view wire) noexcept;
 
-// A negative answer, ready for header, body, log and metric. `code` may be a peer's that we do not know.
+// A negative answer, ready for header, body, log and metric. `code` may be a peer's that we do not
+// know.
 struct Refusal {
     std::string code;
     std::string message;

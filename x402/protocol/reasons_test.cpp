@@ -26,7 +26,8 @@ TEST(Reasons, EveryRowIsWellFormed) {
         SCOPED_TRACE(row.wire);
         EXPECT_TRUE(seen.insert(row.wire).second) << "two rows share a code";
         EXPECT_FALSE(row.wire.empty());
-        EXPECT_EQ(row.wire.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string_view::npos);
+        EXPECT_EQ(row.wire.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"),
+                  std::string_view::npos);
         EXPECT_GE(row.http_status, 400);
         EXPECT_LT(row.http_status, 600);
         EXPECT_TRUE(row.sentence.ends_with('.'));
@@ -72,7 +73,11 @@ TEST(Refusal, EmptyMembersAreLeftOut) {
 }
 
 TEST(Refusal, SentenceTable) {
-    struct Row { const char* name; Difference difference; const char* want; };
+    struct Row {
+        const char* name;
+        Difference difference;
+        const char* want;
+    };
     const Row rows[] = {
         {"no field", {}, "The payment header could not be read."},
         {"field only", {"payload", "", ""}, "The payment header could not be read. (payload)"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The messages of x402 V2 (core spec, section 5) as plain data. Members that we do not know are kept in
-// `unknown` and written back, so an echo loses nothing. Absent and null optionals are the same. Any thread.
+// The messages of x402 V2 (core spec, section 5) as plain data. Members that we do not know are
+// kept in `unknown` and written back, so an echo loses nothing. Absent and null optionals are the
+// same. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -33,14 +34,14 @@ struct ResourceInfo {
 };
 
 struct PaymentRequirements {
-    std::string scheme;              // "exact"
+    std::string scheme;  // "exact"
     ChainId network;
-    U256 amount;                     // smallest unit of the asset
-    std::string asset;               // contract address, mint, or ISO 4217 code
+    U256 amount;        // smallest unit of the asset
+    std::string asset;  // contract address, mint, or ISO 4217 code
     std::string pay_to;
     std::int64_t max_timeout_seconds = 0;
     json::Object extra;
-    bool has_extra = true;           // false: it came without `extra`, and an echo leaves an empty one out
+    bool has_extra = true;  // false: it came without `extra`, and an echo leaves an empty one out
     json::Object unknown;
 };
 
@@ -49,7 +50,8 @@ struct PaymentRequired {
     std::string error;
     ResourceInfo resource;
     std::vector<PaymentRequirements> accepts;
-    std::vector<Error> unreadable;   // offers of a peer that were left out of `accepts`, and why; never written
+    std::vector<Error>
+        unreadable;  // offers of a peer that were left out of `accepts`, and why; never written
     json::Object extensions;
     json::Object unknown;
 };
@@ -57,12 +59,12 @@ struct PaymentRequired {
 struct PaymentPayload {
     int version = kVersion2;
     std::optional<ResourceInfo> resource;
-    PaymentRequirements accepted;    // V1: filled from the requirements it came with
-    json::Object payload;            // what the scheme signed
+    PaymentRequirements accepted;  // V1: filled from the requirements it came with
+    json::Object payload;          // what the scheme signed
     json::Object extensions;
     json::Object unknown;
-    std::string text;                // the whole JSON as it came; empty for one we made ourselves
-    std::string accepted_text;       // the text of `accepted` as it came
+    std::string text;           // the whole JSON as it came; empty for one we made ourselves
+    std::string accepted_text;  // the text of `accepted` as it came
 };
 
 struct VerifyResponse {
@@ -80,9 +82,9 @@ struct SettleResponse {
     std::string error_reason;
     std::string error_message;
     std::string payer;
-    std::string transaction;         // "" where nothing was moved
+    std::string transaction;  // "" where nothing was moved
     ChainId network;
-    std::optional<U256> amount;      // what was charged
+    std::optional<U256> amount;  // what was charged
     json::Object extra;
     json::Object extensions;
     json::Object unknown;
@@ -91,7 +93,7 @@ struct SettleResponse {
 struct SupportedKind {
     int version = kVersion2;
     std::string scheme;
-    ChainId network;                 // V1 kinds: mapped from the short name, which `network_text` keeps
+    ChainId network;  // V1 kinds: mapped from the short name, which `network_text` keeps
     std::string network_text;
     json::Object extra;
 };
@@ -99,7 +101,7 @@ struct SupportedKind {
 struct Supported {
     std::vector<SupportedKind> kinds;
     std::vector<std::string> extensions;
-    json::Object signers;            // {"eip155:*": ["0x..."]}
+    json::Object signers;  // {"eip155:*": ["0x..."]}
     json::Object unknown;
 };
 
@@ -108,7 +110,8 @@ struct FacilitatorRequest {
     int version = kVersion2;
     PaymentPayload payload;
     PaymentRequirements requirements;
-    std::string requirements_text;   // as it came, or as it shall be sent byte for byte; may be empty
+    std::string
+        requirements_text;  // as it came, or as it shall be sent byte for byte; may be empty
 };
 
 // Money has three outcomes. Unknown is reconciled, never folded into failed.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Version 1 (its core specification, sections 5 and 7) in the types of version 2. What version 1 says in the
-// requirements about the resource goes to ResourceInfo; `outputSchema` stays with the unknown members.
+// Version 1 (its core specification, sections 5 and 7) in the types of version 2. What version 1
+// says in the requirements about the resource goes to ResourceInfo; `outputSchema` stays with the
+// unknown members.
 #include "x402/protocol/version.hpp"
 
 #include <array>
@@ -15,9 +16,10 @@ using detail::join_path;
 using detail::read_optional;
 
 constexpr std::array<std::string_view, 10> kRequirementsMembersV1 = {
-    "scheme", "network", "maxAmountRequired", "resource", "description",
-    "mimeType", "payTo", "maxTimeoutSeconds", "asset", "extra"};
-constexpr std::array<std::string_view, 4> kPayloadMembersV1 = {"x402Version", "scheme", "network", "payload"};
+    "scheme",   "network", "maxAmountRequired", "resource", "description",
+    "mimeType", "payTo",   "maxTimeoutSeconds", "asset",    "extra"};
+constexpr std::array<std::string_view, 4> kPayloadMembersV1 = {"x402Version", "scheme", "network",
+                                                               "payload"};
 constexpr std::array<std::string_view, 3> kRequiredMembersV1 = {"x402Version", "error", "accepts"};
 
 struct RequirementsV1 {
@@ -34,7 +36,8 @@ Result<ChainId> network_of(std::string_view text, const NetworkNames& names) {
 }
 
 Result<std::string> v1_name_of(const ChainId& network, const NetworkNames& names) {
-    if (auto name = names.to_v1_name ? names.to_v1_name(network) : std::nullopt) return std::move(*name);
+    if (auto name = names.to_v1_name ? names.to_v1_name(network) : std::nullopt)
+        return std::move(*name);
     return fail_field(Errc::unsupported, "network", "version 1 has no name for " + network.text(),
                       "use x402Version 2");
 }
@@ -61,11 +64,13 @@ Result<void> demand_version1(const json::Object& object) {
     return {};
 }
 
-// Both places may say the version; where both do, they agree. V1 clients exist that leave out the outer one.
+// Both places may say the version; where both do, they agree. V1 clients exist that leave out the
+// outer one.
 Result<int> version_of_request(const json::Object& request, const json::Object& payload) {
     X402_TRY(const std::int64_t inner, json::get_int(payload, "x402Version", "paymentPayload"));
     X402_TRY(const auto outer, json::opt_int(request, "x402Version"));
-    if (inner != kVersion1 && inner != kVersion2) return detail::wrong_version("paymentPayload", inner, kVersion2);
+    if (inner != kVersion1 && inner != kVersion2)
+        return detail::wrong_version("paymentPayload", inner, kVersion2);
     if (outer && *outer != inner) return detail::wrong_version({}, *outer, static_cast<int>(inner));
     return static_cast<int>(inner);
 }
@@ -81,7 +86,8 @@ Result<void> read_request_v2(const json::Object& requirements, FacilitatorReques
 
 Result<void> read_request_v1(const json::Object& requirements, FacilitatorRequest& into,
                              std::string_view payload_text, const NetworkNames& names) {
-    X402_TRY(RequirementsV1 asked, read_requirements_v1(requirements, "paymentRequirements", names));
+    X402_TRY(RequirementsV1 asked,
+             read_requirements_v1(requirements, "paymentRequirements", names));
     auto payload = read_payment_payload_v1(payload_text, asked.terms, names);
     if (!payload) return detail::fail_under("paymentPayload", std::move(payload).error());
     into.payload = std::move(*payload);
@@ -92,7 +98,8 @@ Result<void> read_request_v1(const json::Object& requirements, FacilitatorReques
 
 }  // namespace
 
-Result<FacilitatorRequest> read_facilitator_request(std::string_view text, const NetworkNames& names) {
+Result<FacilitatorRequest> read_facilitator_request(std::string_view text,
+                                                    const NetworkNames& names) {
     X402_TRY(const json::Object object, json::parse_object(text));
     X402_TRY(const json::Object payload, json::get_object(object, "paymentPayload"));
     X402_TRY(const json::Object requirements, json::get_object(object, "paymentRequirements"));
@@ -100,7 +107,8 @@ Result<FacilitatorRequest> read_facilitator_request(std::string_view text, const
     X402_TRY(request.version, version_of_request(object, payload));
     const auto payload_text = json::raw_member(text, "paymentPayload");
     const auto requirements_text = json::raw_member(text, "paymentRequirements");
-    if (!payload_text || !requirements_text) return fail(Errc::invalid, "a member could not be found in the text");
+    if (!payload_text || !requirements_text)
+        return fail(Errc::invalid, "a member could not be found in the text");
     if (request.version == kVersion1) {
         X402_TRY_VOID(read_request_v1(requirements, request, *payload_text, names));
     } else {
@@ -110,7 +118,8 @@ Result<FacilitatorRequest> read_facilitator_request(std::string_view text, const
     return request;
 }
 
-Result<PaymentPayload> read_payment_payload_v1(std::string_view text, const PaymentRequirements& accepted,
+Result<PaymentPayload> read_payment_payload_v1(std::string_view text,
+                                               const PaymentRequirements& accepted,
                                                const NetworkNames& names) {
     X402_TRY(const json::Object object, json::parse_object(text));
     X402_TRY_VOID(demand_version1(object));
@@ -118,10 +127,12 @@ Result<PaymentPayload> read_payment_payload_v1(std::string_view text, const Paym
     X402_TRY(const std::string network, detail::read_filled(object, "network", {}));
     X402_TRY(const ChainId id, network_of(network, names));
     if (scheme != accepted.scheme) {
-        return fail_field(Errc::invalid, "scheme", "differs from the requirements' " + accepted.scheme);
+        return fail_field(Errc::invalid, "scheme",
+                          "differs from the requirements' " + accepted.scheme);
     }
     if (id != accepted.network) {
-        return fail_field(Errc::invalid, "network", "differs from the requirements' " + accepted.network.text());
+        return fail_field(Errc::invalid, "network",
+                          "differs from the requirements' " + accepted.network.text());
     }
     PaymentPayload payload;
     payload.version = kVersion1;
@@ -145,8 +156,10 @@ Result<PaymentRequired> read_payment_required_v1(std::string_view text, const Ne
     PaymentRequired required;
     required.version = kVersion1;
     X402_TRY(required.error, read_optional(object, "error", {}));
-    std::optional<ResourceInfo> resource;  // of the first offer that can be read: they describe one resource
-    const auto read = [&](const json::Object& offer, std::string_view path) -> Result<PaymentRequirements> {
+    std::optional<ResourceInfo>
+        resource;  // of the first offer that can be read: they describe one resource
+    const auto read = [&](const json::Object& offer,
+                          std::string_view path) -> Result<PaymentRequirements> {
         X402_TRY(RequirementsV1 got, read_requirements_v1(offer, path, names));
         if (!resource) resource = std::move(got.resource);
         return std::move(got.terms);
@@ -157,7 +170,8 @@ Result<PaymentRequired> read_payment_required_v1(std::string_view text, const Ne
     return required;
 }
 
-Result<json::Object> write_payment_payload_v1(const PaymentPayload& payload, const NetworkNames& names) {
+Result<json::Object> write_payment_payload_v1(const PaymentPayload& payload,
+                                              const NetworkNames& names) {
     X402_TRY(const std::string network, v1_name_of(payload.accepted.network, names));
     json::Object object;
     object["x402Version"] = kVersion1;
@@ -168,7 +182,8 @@ Result<json::Object> write_payment_payload_v1(const PaymentPayload& payload, con
     return object;
 }
 
-Result<json::Object> write_requirements_v1(const PaymentRequirements& requirements, const ResourceInfo& resource,
+Result<json::Object> write_requirements_v1(const PaymentRequirements& requirements,
+                                           const ResourceInfo& resource,
                                            const NetworkNames& names) {
     X402_TRY(const std::string network, v1_name_of(requirements.network, names));
     json::Object object;
@@ -186,7 +201,8 @@ Result<json::Object> write_requirements_v1(const PaymentRequirements& requiremen
     return object;
 }
 
-Result<json::Object> write_settle_response_v1(const SettleResponse& response, const NetworkNames& names) {
+Result<json::Object> write_settle_response_v1(const SettleResponse& response,
+                                              const NetworkNames& names) {
     json::Object object = write(response);
     if (!response.network.empty()) {
         X402_TRY(const std::string network, v1_name_of(response.network, names));
@@ -197,7 +213,8 @@ Result<json::Object> write_settle_response_v1(const SettleResponse& response, co
 
 Result<SettleResponse> read_settle_response_v1(std::string_view text, const NetworkNames& names) {
     X402_TRY(const json::Object object, json::parse_object(text));
-    return detail::read_settle(object, [&](std::string_view network) { return network_of(network, names); });
+    return detail::read_settle(
+        object, [&](std::string_view network) { return network_of(network, names); });
 }
 
 }  // namespace x402

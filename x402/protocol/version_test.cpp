@@ -32,8 +32,8 @@ constexpr std::string_view kPaymentV1 =
     R"({"x402Version":1,"scheme":"exact","network":"base-sepolia","payload":{"signature":"0x1"},"memo":7})";
 
 PaymentRequired offers() {
-    return *read_payment_required_v1(R"({"x402Version":1,"error":"pay","accepts":[)" + std::string(kOfferV1) + "]}",
-                                     names());
+    return *read_payment_required_v1(
+        R"({"x402Version":1,"error":"pay","accepts":[)" + std::string(kOfferV1) + "]}", names());
 }
 
 std::string with(std::string_view text, std::string_view from, std::string_view to) {
@@ -64,7 +64,8 @@ TEST(RequiredV1, AnUnknownNetworkIsLeftOutBesideAKnownOne) {
     EXPECT_EQ(got->accepts.size(), 1U);
     ASSERT_EQ(got->unreadable.size(), 1U);
     EXPECT_EQ(got->unreadable[0].field, "accepts[0].network");
-    EXPECT_FALSE(read_payment_required_v1(R"({"x402Version":1,"accepts":[)" + other + "]}", names()));
+    EXPECT_FALSE(
+        read_payment_required_v1(R"({"x402Version":1,"accepts":[)" + other + "]}", names()));
 }
 
 TEST(RequiredV1, RoundTrip) {
@@ -97,14 +98,21 @@ TEST(PaymentV1, TakesItsTermsFromTheServer) {
 
 TEST(PaymentV1, Refused) {
     const PaymentRequirements asked = offers().accepts[0];
-    struct Row { const char* name; std::string text; Errc code; const char* field; };
+    struct Row {
+        const char* name;
+        std::string text;
+        Errc code;
+        const char* field;
+    };
     const Row rows[] = {
         {"version 2", with(kPaymentV1, ":1,", ":2,"), Errc::unsupported, "x402Version"},
         {"no version", with(kPaymentV1, "\"x402Version\":1,", ""), Errc::invalid, "x402Version"},
         {"other scheme", with(kPaymentV1, "exact", "upto"), Errc::invalid, "scheme"},
         {"other network", with(kPaymentV1, "base-sepolia", "solana"), Errc::invalid, "network"},
-        {"unknown network", with(kPaymentV1, "base-sepolia", "moonbase"), Errc::unsupported, "network"},
-        {"payload text", with(kPaymentV1, R"({"signature":"0x1"})", "\"x\""), Errc::invalid, "payload"},
+        {"unknown network", with(kPaymentV1, "base-sepolia", "moonbase"), Errc::unsupported,
+         "network"},
+        {"payload text", with(kPaymentV1, R"({"signature":"0x1"})", "\"x\""), Errc::invalid,
+         "payload"},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
@@ -117,10 +125,12 @@ TEST(PaymentV1, Refused) {
 
 TEST(PaymentV1, NamesItsNetworkBeforeAnythingIsMatched) {
     EXPECT_EQ(network_of_v1_payment(kPaymentV1, names())->text(), "eip155:84532");
-    EXPECT_EQ(network_of_v1_payment(with(kPaymentV1, "base-sepolia", "eip155:84532"), names())->text(),
-              "eip155:84532");
-    EXPECT_EQ(network_of_v1_payment(with(kPaymentV1, "base-sepolia", "moonbase"), names()).error().code,
-              Errc::unsupported);
+    EXPECT_EQ(
+        network_of_v1_payment(with(kPaymentV1, "base-sepolia", "eip155:84532"), names())->text(),
+        "eip155:84532");
+    EXPECT_EQ(
+        network_of_v1_payment(with(kPaymentV1, "base-sepolia", "moonbase"), names()).error().code,
+        Errc::unsupported);
     EXPECT_EQ(network_of_v1_payment(kPaymentV1, NetworkNames{}).error().code, Errc::unsupported)
         << "nobody who knows names is no crash";
 }
@@ -138,7 +148,8 @@ TEST(SettlementV1, ShortNameBothWays) {
     const auto back = read_settle_response_v1(json::dump(*wrote), names());
     ASSERT_TRUE(back);
     EXPECT_EQ(back->network, response.network);
-    EXPECT_FALSE(read_settle_response_v1(R"({"success":true,"transaction":"0x1","network":"moonbase"})", names()));
+    EXPECT_FALSE(read_settle_response_v1(
+        R"({"success":true,"transaction":"0x1","network":"moonbase"})", names()));
     EXPECT_TRUE(read_settle_response_v1(R"({"success":false,"network":"moonbase"})", names()));
 }
 
@@ -152,36 +163,47 @@ TEST(FacilitatorRequest, BothVersionsKeepTheirTexts) {
     EXPECT_EQ(one->payload.resource->url, "https://api.example.com/premium-data");
     EXPECT_EQ(write_facilitator_request(*one), v1);
 
-    const std::string terms = R"({"scheme":"exact","network":"eip155:1","amount":"5","asset":"0xa","payTo":"0xb",)"
-                              R"("maxTimeoutSeconds":60})";
-    const std::string v2 = R"({"x402Version":2,"paymentPayload":{"x402Version":2,"accepted":)" + terms +
-                           R"(,"payload":{}},"paymentRequirements":)" + terms + "}";
+    const std::string terms =
+        R"({"scheme":"exact","network":"eip155:1","amount":"5","asset":"0xa","payTo":"0xb",)"
+        R"("maxTimeoutSeconds":60})";
+    const std::string v2 = R"({"x402Version":2,"paymentPayload":{"x402Version":2,"accepted":)" +
+                           terms + R"(,"payload":{}},"paymentRequirements":)" + terms + "}";
     const auto two = read_facilitator_request(v2, names());
     ASSERT_TRUE(two) << to_string(two.error());
     EXPECT_EQ(two->version, 2);
     EXPECT_EQ(two->payload.accepted_text, terms);
     EXPECT_EQ(write_facilitator_request(*two), v2);
-    EXPECT_TRUE(read_facilitator_request(with(v2, "\"x402Version\":2,\"paymentPayload\"", "\"paymentPayload\""),
-                                         names()))
+    EXPECT_TRUE(read_facilitator_request(
+        with(v2, "\"x402Version\":2,\"paymentPayload\"", "\"paymentPayload\""), names()))
         << "the payload's own version is enough";
 }
 
 TEST(FacilitatorRequest, RefusedAndWhere) {
-    const std::string terms = R"({"scheme":"exact","network":"eip155:1","amount":"5","asset":"0xa","payTo":"0xb",)"
-                              R"("maxTimeoutSeconds":60})";
-    const std::string good = R"({"x402Version":2,"paymentPayload":{"x402Version":2,"accepted":)" + terms +
-                             R"(,"payload":{}},"paymentRequirements":)" + terms + "}";
-    struct Row { const char* name; std::string text; Errc code; const char* field; };
+    const std::string terms =
+        R"({"scheme":"exact","network":"eip155:1","amount":"5","asset":"0xa","payTo":"0xb",)"
+        R"("maxTimeoutSeconds":60})";
+    const std::string good = R"({"x402Version":2,"paymentPayload":{"x402Version":2,"accepted":)" +
+                             terms + R"(,"payload":{}},"paymentRequirements":)" + terms + "}";
+    struct Row {
+        const char* name;
+        std::string text;
+        Errc code;
+        const char* field;
+    };
     const Row rows[] = {
         {"empty", "{}", Errc::invalid, "paymentPayload"},
-        {"no requirements", R"({"paymentPayload":{"x402Version":2}})", Errc::invalid, "paymentRequirements"},
-        {"versions differ", with(good, "{\"x402Version\":2,\"payment", "{\"x402Version\":1,\"payment"),
+        {"no requirements", R"({"paymentPayload":{"x402Version":2}})", Errc::invalid,
+         "paymentRequirements"},
+        {"versions differ",
+         with(good, "{\"x402Version\":2,\"payment", "{\"x402Version\":1,\"payment"),
          Errc::unsupported, "x402Version"},
         {"version 9", with(good, "{\"x402Version\":2,\"accepted", "{\"x402Version\":9,\"accepted"),
          Errc::unsupported, "paymentPayload.x402Version"},
-        {"payload's amount", with(good, "\"5\"", "\"5.0\""), Errc::invalid, "paymentPayload.accepted.amount"},
-        {"v1 terms in v2", with(good, R"("paymentRequirements":{"scheme":"exact","network":"eip155:1","amount")",
-                                R"("paymentRequirements":{"scheme":"exact","network":"eip155:1","max")"),
+        {"payload's amount", with(good, "\"5\"", "\"5.0\""), Errc::invalid,
+         "paymentPayload.accepted.amount"},
+        {"v1 terms in v2",
+         with(good, R"("paymentRequirements":{"scheme":"exact","network":"eip155:1","amount")",
+              R"("paymentRequirements":{"scheme":"exact","network":"eip155:1","max")"),
          Errc::invalid, "paymentRequirements.amount"},
     };
     for (const Row& row : rows) {

@@ -8,20 +8,24 @@ namespace x402 {
 namespace {
 
 bool same_word(std::string_view left, std::string_view right) noexcept {
-    return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](unsigned char a, unsigned char b) {
-        return std::tolower(a) == std::tolower(b);
-    });
+    return std::equal(
+        left.begin(), left.end(), right.begin(), right.end(),
+        [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
-Result<NamedAsset> read_asset(const std::string& name, const Tree& section, const Modules& modules) {
-    if (!section.is_table()) return section.wrong("an asset is a table", "write [assets." + name + "]");
+Result<NamedAsset> read_asset(const std::string& name, const Tree& section,
+                              const Modules& modules) {
+    if (!section.is_table())
+        return section.wrong("an asset is a table", "write [assets." + name + "]");
     X402_TRY(const std::string network_text, section.get_text("network"));
     auto network = modules.find_network(network_text);
     if (!network) {
-        return section.find("network")->wrong(network.error().detail, "write a CAIP-2 id such as \"eip155:8453\"");
+        return section.find("network")->wrong(network.error().detail,
+                                              "write a CAIP-2 id such as \"eip155:8453\"");
     }
     const ChainModule* module = modules.of(*network);
     X402_TRY(AssetInfo asset, module->read_asset(*network, section));
+    if (asset.symbol.empty()) asset.symbol = name;
     return NamedAsset{name, std::move(asset)};
 }
 
@@ -31,7 +35,8 @@ Result<std::vector<NamedAsset>> read_assets(const Tree& root, const Modules& mod
     std::vector<NamedAsset> assets;
     const Tree* sections = root.find("assets");
     if (sections == nullptr) return assets;
-    if (!sections->is_table()) return sections->wrong("assets is a table of tables", "write [assets.NAME]");
+    if (!sections->is_table())
+        return sections->wrong("assets is a table of tables", "write [assets.NAME]");
     for (const auto& member : sections->members()) {
         const Tree* section = sections->find(member.key);
         X402_TRY(NamedAsset asset, read_asset(member.key, *section, modules));
@@ -46,12 +51,14 @@ AssetShelf::AssetShelf(std::vector<NamedAsset> configured, const Modules& module
 Result<AssetInfo> AssetShelf::find(const ChainId& network, std::string_view name) const {
     for (const NamedAsset& each : configured_) {
         if (each.asset.id.network != network) continue;
-        if (each.name == name || same_word(each.asset.address, name) || same_word(each.asset.symbol, name)) {
+        if (each.name == name || same_word(each.asset.address, name) ||
+            same_word(each.asset.symbol, name)) {
             return each.asset;
         }
     }
     if (const AssetInfo* known = modules_.asset(network, name)) return *known;
-    return fail(Errc::unsupported, "the asset " + std::string(name) + " is not known on " + network.text());
+    return fail(Errc::unsupported,
+                "the asset " + std::string(name) + " is not known on " + network.text());
 }
 
 const NamedAsset* AssetShelf::named(std::string_view name) const noexcept {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The [assets.X] sections of a configuration, and a shelf of everything that may be priced in: configured assets
-// first, then the modules' known ones. One thread while reading, then const.
+// The [assets.X] sections of a configuration, and a shelf of everything that may be priced in:
+// configured assets first, then the modules' known ones. One thread while reading, then const.
 #pragma once
 
 #include <string>
@@ -11,11 +11,12 @@
 namespace x402 {
 
 struct NamedAsset {
-    std::string name;        // "usdc-local", the section's name
+    std::string name;  // "usdc-local", the section's name
     AssetInfo asset;
 };
 
-// Network, address, decimals and usd are read here; what else the section holds goes to the network's module.
+// Network, address, decimals and usd are read here; what else the section holds goes to the
+// network's module.
 Result<std::vector<NamedAsset>> read_assets(const Tree& root, const Modules& modules);
 
 class AssetShelf {

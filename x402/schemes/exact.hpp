@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `exact` means on every network: the signed amount is the amount that moves. Pure rules shared by the
-// chains. (scheme spec: exact)
+// What `exact` means on every network: the signed amount is the amount that moves. Pure rules
+// shared by the chains. (scheme spec: exact)
 #pragma once
 
 #include "x402/schemes/payment.hpp"
@@ -18,8 +18,10 @@ bool amount_fits(const U256& signed_amount, const U256& asked, AmountRule rule) 
 // upfront where extra says so, else authorization; exact knows no escrow.
 Result<PaymentFlow> flow(const PaymentRequirements& requirements);
 
-// Usable now, for at least the margin, and not longer than maxTimeoutSeconds plus a minute for clocks.
+// Usable now, for at least the margin, and not longer than maxTimeoutSeconds plus a minute for
+// clocks.
 enum class TimeVerdict { good, expired, not_yet, too_long };
-TimeVerdict judge_time(Instant usable_from, Instant usable_until, Instant now, std::int64_t max_timeout_seconds);
+TimeVerdict judge_time(Instant usable_from, Instant usable_until, Instant now,
+                       std::int64_t max_timeout_seconds);
 
 }  // namespace x402::exact

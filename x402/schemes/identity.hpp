@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sign-in messages of a chain's wallets: proof that whoever repeats a request is who paid. Any thread.
+// Sign-in messages of a chain's wallets: proof that whoever repeats a request is who paid. Any
+// thread.
 #pragma once
 
 #include <string_view>

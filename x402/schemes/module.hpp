@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one family of networks brings along: its networks, assets and names as data, its schemes for each role,
-// wallets, and connections. One folder, one module; nothing else changes for a new one. Const after registration.
+// What one family of networks brings along: its networks, assets and names as data, its schemes for
+// each role, wallets, and connections. One folder, one module; nothing else changes for a new one.
+// Const after registration.
 #pragma once
 
 #include <memory>
@@ -18,24 +19,24 @@ namespace x402 {
 
 struct KnownNetwork {
     ChainId id;
-    std::string v1_name;      // "base-sepolia", or empty
-    std::string title;        // "Base Sepolia"
+    std::string v1_name;  // "base-sepolia", or empty
+    std::string title;    // "Base Sepolia"
     bool testnet = false;
-    std::string public_rpc;   // for reading when the user named none; may be empty
+    std::string public_rpc;  // for reading when the user named none; may be empty
 };
 
 struct NetworkSetup {
     ChainId network;
-    const Tree* section = nullptr;      // [networks."..."]; null: defaults
-    std::vector<std::string> rpc;       // overrides the section's
-    std::vector<AssetInfo> assets;      // configured for this network; proven against it at start
-    std::string base_dir;               // for file: secrets
-    bool with_signers = true;           // false: for reading and proof only
+    const Tree* section = nullptr;  // [networks."..."]; null: defaults
+    std::vector<std::string> rpc;   // overrides the section's
+    std::vector<AssetInfo> assets;  // configured for this network; proven against it at start
+    std::string base_dir;           // for file: secrets
+    bool with_signers = true;       // false: for reading and proof only
     bool any_token = false;
 };
 
 struct EndpointHealth {
-    std::string endpoint;     // scheme, host and port
+    std::string endpoint;  // scheme, host and port
     std::uint64_t ok = 0;
     std::uint64_t failed = 0;
     bool resting = false;
@@ -46,9 +47,10 @@ class Chain {
 public:
     virtual ~Chain() = default;
     virtual const ChainId& id() const noexcept = 0;
-    // Proves that the endpoints serve this network and that the configured assets are what they claim.
+    // Proves that the endpoints serve this network and that the configured assets are what they
+    // claim.
     virtual Task<Result<void>> prove() = 0;
-    virtual Network* network() noexcept = 0;   // null without signers
+    virtual Network* network() noexcept = 0;  // null without signers
     virtual std::vector<const FacilitatorScheme*> facilitator_schemes() const = 0;
     // What the network knows of a payment of the family, whoever settled it.
     virtual Task<Result<Trace>> trace(const Payment& payment) = 0;
@@ -61,7 +63,7 @@ public:
 class ChainModule {
 public:
     virtual ~ChainModule() = default;
-    virtual std::string_view family() const noexcept = 0;   // "eip155"
+    virtual std::string_view family() const noexcept = 0;  // "eip155"
     virtual std::span<const KnownNetwork> networks() const noexcept = 0;
     virtual std::span<const AssetInfo> assets() const noexcept = 0;
     // The default asset comes first in `assets()` for its network.

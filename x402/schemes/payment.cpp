@@ -20,7 +20,8 @@ Result<PaymentFlow> payment_flow_of(const PaymentRequirements& requirements) {
     if (!word || *word == "authorization") return PaymentFlow::authorization;
     if (*word == "upfront") return PaymentFlow::upfront;
     if (*word == "escrow") return PaymentFlow::escrow;
-    return fail_field(Errc::unsupported, "extra.paymentFlow", "unknown payment flow \"" + *word + "\"",
+    return fail_field(Errc::unsupported, "extra.paymentFlow",
+                      "unknown payment flow \"" + *word + "\"",
                       "use authorization, upfront or escrow");
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A payment beside the terms it is held against, and what its signed data says. Signed data is checked against
-// the requirements, never against the payload's own `accepted`. Any thread.
+// A payment beside the terms it is held against, and what its signed data says. Signed data is
+// checked against the requirements, never against the payload's own `accepted`. Any thread.
 #pragma once
 
 #include "x402/base/clock.hpp"
@@ -10,8 +10,8 @@
 namespace x402 {
 
 struct SchemeId {
-    std::string scheme;      // "exact"
-    ChainPattern networks;   // "eip155:*"
+    std::string scheme;     // "exact"
+    ChainPattern networks;  // "eip155:*"
 };
 
 struct Payment {
@@ -21,9 +21,9 @@ struct Payment {
 
 // Read from the signed data alone; no network is asked, no signature is checked.
 struct PaymentFacts {
-    PaymentKey key;          // names this authorization however it is encoded
-    std::string payer;       // canonical text of the chain
-    U256 amount;             // what may be taken at most
+    PaymentKey key;     // names this authorization however it is encoded
+    std::string payer;  // canonical text of the chain
+    U256 amount;        // what may be taken at most
     Instant usable_from{};
     Instant usable_until{};  // after it the network cannot take the payment any more
 };

@@ -8,13 +8,14 @@ namespace x402 {
 namespace {
 
 bool same_word(std::string_view left, std::string_view right) noexcept {
-    return std::equal(left.begin(), left.end(), right.begin(), right.end(), [](unsigned char a, unsigned char b) {
-        return std::tolower(a) == std::tolower(b);
-    });
+    return std::equal(
+        left.begin(), left.end(), right.begin(), right.end(),
+        [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
 template <class Found>
-const Found* find_scheme(const std::vector<const Found*>& schemes, std::string_view scheme, const ChainId& network) {
+const Found* find_scheme(const std::vector<const Found*>& schemes, std::string_view scheme,
+                         const ChainId& network) {
     const Found* by_pattern = nullptr;
     for (const Found* each : schemes) {
         const SchemeId& id = each->id();
@@ -32,8 +33,9 @@ Result<void> refuse_duplicates(const std::vector<const Found*>& schemes, std::st
             const SchemeId& one = schemes[i]->id();
             const SchemeId& other = schemes[k]->id();
             if (one.scheme == other.scheme && one.networks.text() == other.networks.text()) {
-                return fail(Errc::conflict, "two " + std::string(role) + " schemes are registered for " +
-                                                one.scheme + " on " + one.networks.text());
+                return fail(Errc::conflict, "two " + std::string(role) +
+                                                " schemes are registered for " + one.scheme +
+                                                " on " + one.networks.text());
             }
         }
     }
@@ -44,17 +46,18 @@ Result<void> refuse_duplicates(const std::vector<const Found*>& schemes, std::st
 
 Result<void> Modules::add(std::unique_ptr<ChainModule> module) {
     if (family(module->family()) != nullptr) {
-        return fail(Errc::conflict, "the chain family " + std::string(module->family()) + " is registered twice");
+        return fail(Errc::conflict,
+                    "the chain family " + std::string(module->family()) + " is registered twice");
     }
     for (const KnownNetwork& network : module->networks()) {
         if (network.id.family() != module->family()) {
-            return fail(Errc::invalid, "the module " + std::string(module->family()) + " names a foreign network " +
-                                           network.id.text());
+            return fail(Errc::invalid, "the module " + std::string(module->family()) +
+                                           " names a foreign network " + network.id.text());
         }
         if (network.v1_name.empty()) continue;
         if (const auto other = names().to_chain(network.v1_name)) {
-            return fail(Errc::conflict, "the network name " + network.v1_name + " means both " + other->text() +
-                                            " and " + network.id.text());
+            return fail(Errc::conflict, "the network name " + network.v1_name + " means both " +
+                                            other->text() + " and " + network.id.text());
         }
     }
     X402_TRY_VOID(refuse_duplicates(module->client_schemes(), "client"));
@@ -70,14 +73,18 @@ const ChainModule* Modules::family(std::string_view name) const noexcept {
     return nullptr;
 }
 
-const ChainModule* Modules::of(const ChainId& network) const noexcept { return family(network.family()); }
+const ChainModule* Modules::of(const ChainId& network) const noexcept {
+    return family(network.family());
+}
 
-const ClientScheme* Modules::client(std::string_view scheme, const ChainId& network) const noexcept {
+const ClientScheme* Modules::client(std::string_view scheme,
+                                    const ChainId& network) const noexcept {
     const ChainModule* module = of(network);
     return module == nullptr ? nullptr : find_scheme(module->client_schemes(), scheme, network);
 }
 
-const ServerScheme* Modules::server(std::string_view scheme, const ChainId& network) const noexcept {
+const ServerScheme* Modules::server(std::string_view scheme,
+                                    const ChainId& network) const noexcept {
     const ChainModule* module = of(network);
     return module == nullptr ? nullptr : find_scheme(module->server_schemes(), scheme, network);
 }
@@ -102,17 +109,20 @@ Result<ChainId> Modules::find_network(std::string_view text) const {
     }
     X402_TRY(ChainId id, ChainId::parse(text));
     if (of(id) == nullptr) {
-        return fail(Errc::unsupported, "no module of this build knows the network " + std::string(text));
+        return fail(Errc::unsupported,
+                    "no module of this build knows the network " + std::string(text));
     }
     return id;
 }
 
-const AssetInfo* Modules::asset(const ChainId& network, std::string_view address_or_symbol) const noexcept {
+const AssetInfo* Modules::asset(const ChainId& network,
+                                std::string_view address_or_symbol) const noexcept {
     const ChainModule* module = of(network);
     if (module == nullptr) return nullptr;
     for (const AssetInfo& each : module->assets()) {
         if (each.id.network != network) continue;
-        if (same_word(each.address, address_or_symbol) || same_word(each.symbol, address_or_symbol)) return &each;
+        if (same_word(each.address, address_or_symbol) || same_word(each.symbol, address_or_symbol))
+            return &each;
     }
     return nullptr;
 }
@@ -137,19 +147,21 @@ NetworkNames Modules::names() const {
 
 Result<void> FacilitatorSchemes::add(const ChainId& network, const FacilitatorScheme* scheme) {
     if (!scheme->id().networks.matches(network)) {
-        return fail(Errc::invalid, "the scheme " + scheme->id().scheme + " does not serve " + network.text());
+        return fail(Errc::invalid,
+                    "the scheme " + scheme->id().scheme + " does not serve " + network.text());
     }
     for (const Row& row : rows_) {
         if (row.network == network && row.scheme->id().scheme == scheme->id().scheme) {
-            return fail(Errc::conflict,
-                        "two facilitator schemes are registered for " + scheme->id().scheme + " on " + network.text());
+            return fail(Errc::conflict, "two facilitator schemes are registered for " +
+                                            scheme->id().scheme + " on " + network.text());
         }
     }
     rows_.push_back(Row{network, scheme});
     return {};
 }
 
-const FacilitatorScheme* FacilitatorSchemes::find(std::string_view scheme, const ChainId& network) const noexcept {
+const FacilitatorScheme* FacilitatorSchemes::find(std::string_view scheme,
+                                                  const ChainId& network) const noexcept {
     for (const Row& row : rows_) {
         if (row.network == network && row.scheme->id().scheme == scheme) return row.scheme;
     }

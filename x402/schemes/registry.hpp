@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// All modules of this process and what they bring, found by network, scheme, asset or name. A duplicate family,
-// scheme or network name stops the start with a sentence that names it. Filled once, then const: any thread.
+// All modules of this process and what they bring, found by network, scheme, asset or name. A
+// duplicate family, scheme or network name stops the start with a sentence that names it. Filled
+// once, then const: any thread.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,7 @@ class Modules {
 public:
     Result<void> add(std::unique_ptr<ChainModule> module);
 
-    const ChainModule* family(std::string_view name) const noexcept;      // "eip155"
+    const ChainModule* family(std::string_view name) const noexcept;  // "eip155"
     const ChainModule* of(const ChainId& network) const noexcept;
     const std::vector<std::unique_ptr<ChainModule>>& all() const noexcept { return modules_; }
 
@@ -28,7 +29,8 @@ public:
     // "eip155:84532", "base-sepolia" or a title without case.
     Result<ChainId> find_network(std::string_view text) const;
     // By address or symbol on a network, in the tables.
-    const AssetInfo* asset(const ChainId& network, std::string_view address_or_symbol) const noexcept;
+    const AssetInfo* asset(const ChainId& network,
+                           std::string_view address_or_symbol) const noexcept;
     // The V1 names of all modules. The object outlives the answer.
     NetworkNames names() const;
 

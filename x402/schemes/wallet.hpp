@@ -16,14 +16,15 @@ namespace x402 {
 class Wallet {
 public:
     virtual ~Wallet() = default;
-    virtual std::string_view family() const noexcept = 0;        // "eip155"
-    virtual const std::string& address() const noexcept = 0;     // canonical text
-    // Signs what the family's schemes prepared: a 32-byte digest on EVM (answer r s v, 65 bytes), a whole message
-    // on Solana (answer 64 bytes).
+    virtual std::string_view family() const noexcept = 0;     // "eip155"
+    virtual const std::string& address() const noexcept = 0;  // canonical text
+    // Signs what the family's schemes prepared: a 32-byte digest on EVM (answer r s v, 65 bytes), a
+    // whole message on Solana (answer 64 bytes).
     virtual Result<Bytes> sign(ByteView prepared) const = 0;
 };
 
-// Told apart by form: 0x-hex, base58, JSON keypair. A module's provider says whether a text is its own.
+// Told apart by form: 0x-hex, base58, JSON keypair. A module's provider says whether a text is its
+// own.
 class WalletProvider {
 public:
     virtual ~WalletProvider() = default;

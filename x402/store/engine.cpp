@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bridge between a coroutine and an engine's thread: the handler is posted to the executor of the coroutine
-// that waits. Cancellation does not reach a write under way, for a payment's record may not hang between two
-// states; it is seen at the caller's next step. Any thread.
+// The bridge between a coroutine and an engine's thread: the handler is posted to the executor of
+// the coroutine that waits. Cancellation does not reach a write under way, for a payment's record
+// may not hang between two states; it is seen at the caller's next step. Any thread.
 #include "x402/store/engine.hpp"
 
 #include <boost/asio/associated_executor.hpp>
@@ -37,7 +37,8 @@ struct Initiate {
                     guard = std::move(guard)](Result<void> result) mutable {
             answer->result = std::move(result);
             const auto where = guard.get_executor();
-            // The guard travels along: once the waiter goes on, its executor may be gone before we return.
+            // The guard travels along: once the waiter goes on, its executor may be gone before we
+            // return.
             asio::post(where, [handler = std::move(handler), guard = std::move(guard)]() mutable {
                 guard.reset();
                 std::move(handler)();

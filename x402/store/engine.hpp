@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where an operation runs. A coroutine hands a job to the engine and goes on, on its own executor, once the job's
-// transaction is durable. A job owns all it needs, so it is done whole even when the waiter was cancelled
-// meanwhile. An engine outlives the coroutines that call it; the executors of those that wait outlive the
-// engine. Any thread.
+// Where an operation runs. A coroutine hands a job to the engine and goes on, on its own executor,
+// once the job's transaction is durable. A job owns all it needs, so it is done whole even when the
+// waiter was cancelled meanwhile. An engine outlives the coroutines that call it; the executors of
+// those that wait outlive the engine. Any thread.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bridge from an engine's thread to a waiting coroutine, with an engine that the test holds in its hand.
+// The bridge from an engine's thread to a waiting coroutine, with an engine that the test holds in
+// its hand.
 #include "x402/store/engine.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each call becomes a job that owns its arguments. The functions are no coroutines themselves: they build the job
-// and return the one that waits for it. Any thread.
+// Each call becomes a job that owns its arguments. The functions are no coroutines themselves: they
+// build the job and return the one that waits for it. Any thread.
 #include "x402/store/fronts.hpp"
 
 #include "x402/base/hex.hpp"
@@ -79,17 +79,17 @@ public:
     }
 
     Task<Result<std::optional<PaymentRecord>>> find_payment(PaymentKey key) override {
-        return run<std::optional<PaymentRecord>>(
-            *engine_, Access::read, [key = std::move(key)](Session& session) {
-                return session.settlements().payment(key);
-            });
+        return run<std::optional<PaymentRecord>>(*engine_, Access::read,
+                                                 [key = std::move(key)](Session& session) {
+                                                     return session.settlements().payment(key);
+                                                 });
     }
 
     Task<Result<std::vector<std::string>>> transactions_of(PaymentKey key) override {
-        return run<std::vector<std::string>>(
-            *engine_, Access::read, [key = std::move(key)](Session& session) {
-                return session.settlements().transactions_of(key);
-            });
+        return run<std::vector<std::string>>(*engine_, Access::read,
+                                             [key = std::move(key)](Session& session) {
+                                                 return session.settlements().transactions_of(key);
+                                             });
     }
 
     Task<Result<std::vector<PaymentRecord>>> open_payments(std::size_t limit) override {
@@ -158,8 +158,7 @@ public:
             [key = std::move(key)](Session& session) { return session.grants().grant(key); });
     }
 
-    Task<Result<std::optional<GrantRecord>>> find_open(std::string payer,
-                                                       Hash32 request) override {
+    Task<Result<std::optional<GrantRecord>>> find_open(std::string payer, Hash32 request) override {
         return run<std::optional<GrantRecord>>(
             *engine_, Access::read, [payer = std::move(payer), request](Session& session) {
                 return session.grants().find_open(payer, request);
@@ -220,16 +219,15 @@ public:
     }
 
     Task<Result<void>> release(std::int64_t id, std::string lease_owner) override {
-        return run_void(*engine_,
-                        [id, lease_owner = std::move(lease_owner)](Session& session) {
-                            return ops::release_entry(session.journal(), id, lease_owner);
-                        });
+        return run_void(*engine_, [id, lease_owner = std::move(lease_owner)](Session& session) {
+            return ops::release_entry(session.journal(), id, lease_owner);
+        });
     }
 
     Task<Result<std::vector<JournalEntry>>> history(std::size_t limit) override {
-        return run<std::vector<JournalEntry>>(
-            *engine_, Access::read,
-            [limit](Session& session) { return session.journal().history(limit); });
+        return run<std::vector<JournalEntry>>(*engine_, Access::read, [limit](Session& session) {
+            return session.journal().history(limit);
+        });
     }
 
     Task<Result<U256>> spent(std::string group, Instant since) override {
@@ -256,6 +254,8 @@ std::unique_ptr<PaymentJournal> make_journal(std::shared_ptr<Engine> engine) {
     return std::make_unique<JournalFront>(std::move(engine));
 }
 
-std::string make_owner_id(Random& random) { return to_hex(random.bytes<kOwnerBytes>().view()); }
+std::string make_owner_id(Random& random) {
+    return to_hex(random.bytes<kOwnerBytes>().view());
+}
 
 }  // namespace x402::store

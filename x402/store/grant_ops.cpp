@@ -51,8 +51,7 @@ Result<bool> move_grant(GrantRows& rows, const Owner& owner, const GrantMove& mo
     return true;
 }
 
-Result<std::vector<GrantRecord>> take_over(GrantRows& rows, const Owner& owner,
-                                           std::size_t limit) {
+Result<std::vector<GrantRecord>> take_over(GrantRows& rows, const Owner& owner, std::size_t limit) {
     X402_TRY(auto found, rows.unfinished_grants(owner, limit));
     for (GrantRecord& record : found) {
         if (record.owner == owner) continue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operations of a GrantStore, written once for every backend. Called inside a transaction; one thread at a
-// time.
+// The operations of a GrantStore, written once for every backend. Called inside a transaction; one
+// thread at a time.
 #pragma once
 
 #include "x402/store/rows.hpp"

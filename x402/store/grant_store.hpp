@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a gateway must not forget: one grant per payment. Every write is durable when its coroutine goes on.
-// Moves are compare-and-set on (state, fence). Any thread.
+// What a gateway must not forget: one grant per payment. Every write is durable when its coroutine
+// goes on. Moves are compare-and-set on (state, fence). Any thread.
 #pragma once
 
 #include <optional>
@@ -16,34 +16,35 @@
 
 namespace x402::store {
 
-// claimed: verified, the upstream may be working. settling: /settle may have been sent. settled: paid, the answer
-// has not left completely. delivered: paid and answered. released: nothing was taken; the same payment works again.
+// claimed: verified, the upstream may be working. settling: /settle may have been sent. settled:
+// paid, the answer has not left completely. delivered: paid and answered. released: nothing was
+// taken; the same payment works again.
 enum class GrantState { claimed, settling, settled, delivered, released };
 std::string_view to_string(GrantState state) noexcept;
 
 struct StoredAnswer {
-    std::string head;                 // JSON: status and headers
+    std::string head;  // JSON: status and headers
     std::string body;
-    Instant until{};                  // kept for `replay`
+    Instant until{};  // kept for `replay`
 };
 
 struct GrantRecord {
     PaymentKey key;
-    std::string route;                // the route's `match`
-    Hash32 quote{};                   // hash of extra.quote
-    Hash32 request{};                 // hash of method, canonical path and query
-    std::optional<Hash32> body;       // hash of the request's body, once it was read to its end
+    std::string route;           // the route's `match`
+    Hash32 quote{};              // hash of extra.quote
+    Hash32 request{};            // hash of method, canonical path and query
+    std::optional<Hash32> body;  // hash of the request's body, once it was read to its end
     std::string payer;
     ChainId network;
     std::string asset;
     U256 amount;
-    std::string facilitator;          // its name
-    std::string settle_request;       // what is sent to it, byte for byte
+    std::string facilitator;     // its name
+    std::string settle_request;  // what is sent to it, byte for byte
     std::string idempotency_key;
     GrantState state = GrantState::claimed;
-    std::string response;             // SettleResponse as JSON, once known
+    std::string response;  // SettleResponse as JSON, once known
     std::string transaction;
-    std::uint32_t runs = 0;           // upstream runs
+    std::uint32_t runs = 0;  // upstream runs
     std::optional<StoredAnswer> answer;
     Instant usable_until{};
     Instant created{};
@@ -53,7 +54,7 @@ struct GrantRecord {
 
 struct GrantClaim {
     bool fresh = false;
-    GrantRecord record;               // ours, or the one that is there
+    GrantRecord record;  // ours, or the one that is there
 };
 
 // What changes in a move; absent members stay as they are.
@@ -74,15 +75,18 @@ public:
 
     // A record that was released is claimed again in place.
     virtual Task<Result<GrantClaim>> claim(GrantRecord grant) = 0;
-    // False when the record is not in `from` or belongs to another owner's fence. Errc::conflict for a move that
-    // rules.hpp does not know: claimed -> settling | released, settling -> settled | released, settled ->
-    // delivered; each but released also to itself, to note something.
-    virtual Task<Result<bool>> move(PaymentKey key, GrantState from, GrantChange change, Instant at) = 0;
+    // False when the record is not in `from` or belongs to another owner's fence. Errc::conflict
+    // for a move that rules.hpp does not know: claimed -> settling | released, settling -> settled
+    // | released, settled -> delivered; each but released also to itself, to note something.
+    virtual Task<Result<bool>> move(PaymentKey key, GrantState from, GrantChange change,
+                                    Instant at) = 0;
     virtual Task<Result<std::optional<GrantRecord>>> find(PaymentKey key) = 0;
-    // The newest grant of this payer for this request that is settling, or settled and not delivered.
-    virtual Task<Result<std::optional<GrantRecord>>> find_open(std::string payer, Hash32 request) = 0;
-    // claimed, settling, settled: what a start must look at. Takes them over for this owner. Without their
-    // answers; those of other owners first, settled ones last, the oldest first.
+    // The newest grant of this payer for this request that is settling, or settled and not
+    // delivered.
+    virtual Task<Result<std::optional<GrantRecord>>> find_open(std::string payer,
+                                                               Hash32 request) = 0;
+    // claimed, settling, settled: what a start must look at. Takes them over for this owner.
+    // Without their answers; those of other owners first, settled ones last, the oldest first.
     virtual Task<Result<std::vector<GrantRecord>>> take_over(std::size_t limit) = 0;
     // Forgets stored answers whose time is over. How many.
     virtual Task<Result<std::size_t>> forget_answers(Instant now) = 0;

@@ -172,7 +172,9 @@ TEST_P(Grants, TheNewestOpenGrantOfAPayerForARequest) {
         EXPECT_TRUE(move(key, G::claimed, G::settling).value());
         if (state == G::settling) return;
         EXPECT_TRUE(move(key, G::settling, G::settled).value());
-        if (state == G::delivered) { EXPECT_TRUE(move(key, G::settled, G::delivered).value()); }
+        if (state == G::delivered) {
+            EXPECT_TRUE(move(key, G::settled, G::delivered).value());
+        }
     };
     const auto open = [this](const std::string& payer, std::uint8_t request) {
         const auto found = X402_MUST(store().find_open(payer, hash_of(request)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of the payer's journal. A lease that has run out but was taken over by nobody is still its owner's:
-// taking over writes another owner into the record, which is what shuts the first one out. One thread at a time.
+// The rules of the payer's journal. A lease that has run out but was taken over by nobody is still
+// its owner's: taking over writes another owner into the record, which is what shuts the first one
+// out. One thread at a time.
 #include "x402/store/journal_ops.hpp"
 
 #include "x402/store/rules.hpp"
@@ -9,7 +10,9 @@ namespace x402::store::ops {
 
 namespace {
 
-std::string text_of(std::int64_t id) { return "journal record " + std::to_string(id); }
+std::string text_of(std::int64_t id) {
+    return "journal record " + std::to_string(id);
+}
 
 Result<JournalEntry> owned_entry(JournalRows& rows, std::int64_t id, const std::string& owner) {
     X402_TRY(auto found, rows.entry(id));

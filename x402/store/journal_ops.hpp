@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operations of a PaymentJournal, written once for every backend: leases, caps, and which change is legal.
-// Called inside a transaction that excludes every other process; one thread at a time.
+// The operations of a PaymentJournal, written once for every backend: leases, caps, and which
+// change is legal. Called inside a transaction that excludes every other process; one thread at a
+// time.
 #pragma once
 
 #include "x402/store/rows.hpp"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opening the stores. "sqlite:PATH" (relative to base_dir) or "memory:" (tests, and roles that say so). A file of
-// a facilitator or gateway is locked by its role: a second opener gets Errc::conflict with who holds it (process
-// id, role, since when). A file written by a newer version is refused.
+// Opening the stores. "sqlite:PATH" (relative to base_dir) or "memory:" (tests, and roles that say
+// so). A file of a facilitator or gateway is locked by its role: a second opener gets
+// Errc::conflict with who holds it (process id, role, since when). A file written by a newer
+// version is refused.
 #pragma once
 
 #include <memory>
@@ -15,9 +16,9 @@
 namespace x402::store {
 
 struct OpenOptions {
-    std::string where;       // "sqlite:facilitator.db"
+    std::string where;  // "sqlite:facilitator.db"
     std::string base_dir;
-    std::string role;        // "facilitator", "gateway": written into the lock
+    std::string role;  // "facilitator", "gateway": written into the lock
 };
 
 // A role's file holds both kinds of records: a gateway with a facilitator inside uses one file.

@@ -76,7 +76,9 @@ TEST_P(Journal, EveryStateWithEveryMove) {
             ASSERT_TRUE(change(id, from));
             const auto moved = change(id, to);
             EXPECT_EQ(moved.has_value(), may_move(from, to));
-            if (!moved) { EXPECT_EQ(moved.error().code, Errc::conflict); }
+            if (!moved) {
+                EXPECT_EQ(moved.error().code, Errc::conflict);
+            }
             EXPECT_EQ(newest().state, moved ? to : from);
         }
     }
@@ -150,8 +152,11 @@ TEST_P(Journal, OnlyUnfinishedRecordsAreTaken) {
     const struct {
         J state;
         bool taken;
-    } rows[] = {{J::signed_, true}, {J::sent, true},    {J::unknown, true},
-                {J::settled, false}, {J::failed, false}};
+    } rows[] = {{J::signed_, true},
+                {J::sent, true},
+                {J::unknown, true},
+                {J::settled, false},
+                {J::failed, false}};
     std::uint8_t number = 20;
     for (const auto& row : rows) {
         SCOPED_TRACE(to_string(row.state));

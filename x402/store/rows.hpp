@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a backend must be able to keep, in plain synchronous calls: the operations (settlement_ops, grant_ops,
-// journal_ops) hold all rules and are written once over these. A Session is one transaction's view; the engine
-// that hands it out sees to it that an operation happens whole or not at all. One thread at a time.
+// What a backend must be able to keep, in plain synchronous calls: the operations (settlement_ops,
+// grant_ops, journal_ops) hold all rules and are written once over these. A Session is one
+// transaction's view; the engine that hands it out sees to it that an operation happens whole or
+// not at all. One thread at a time.
 #pragma once
 
 #include <optional>
@@ -20,8 +21,8 @@ public:
     virtual ~SettlementRows() = default;
     virtual Result<std::optional<PaymentRecord>> payment(const PaymentKey& key) = 0;
     virtual Result<void> insert_payment(const PaymentRecord& record) = 0;
-    // What changes in the life of one run: state, reason, message, transaction, response, block, told, updated,
-    // owner.
+    // What changes in the life of one run: state, reason, message, transaction, response, block,
+    // told, updated, owner.
     virtual Result<void> update_payment(const PaymentRecord& record) = 0;
     // The present run becomes history and leaves its place to `next`.
     virtual Result<void> replace_payment(const PaymentRecord& next) = 0;
@@ -56,7 +57,8 @@ public:
     virtual Result<void> update_grant(const GrantRecord& record, bool with_answer) = 0;
     virtual Result<std::optional<GrantRecord>> find_open(const std::string& payer,
                                                          const Hash32& request) = 0;
-    // Not final, without their answers; those of other owners first, then claimed and settling, then the oldest.
+    // Not final, without their answers; those of other owners first, then claimed and settling,
+    // then the oldest.
     virtual Result<std::vector<GrantRecord>> unfinished_grants(const Owner& mine,
                                                                std::size_t limit) = 0;
     virtual Result<std::size_t> forget_answers(Instant now) = 0;
@@ -76,7 +78,8 @@ public:
     virtual Result<U256> spent(const std::string& group, Instant since) = 0;
 };
 
-// A role's file has settlements and grants, a payer's file the journal. Asking for the other is a defect.
+// A role's file has settlements and grants, a payer's file the journal. Asking for the other is a
+// defect.
 class Session {
 public:
     virtual ~Session() = default;

@@ -31,7 +31,8 @@ constexpr PaymentStep kPaymentSteps[] = {
     {PaymentState::attempted, PaymentOp::slot_settled, PaymentState::settled},
     {PaymentState::attempted, PaymentOp::slot_failed, PaymentState::failed},
     {PaymentState::attempted, PaymentOp::slot_again, PaymentState::claimed},
-    // Failing without the end of a slot is for those that are in none: an attempt might yet be mined.
+    // Failing without the end of a slot is for those that are in none: an attempt might yet be
+    // mined.
     {PaymentState::claimed, PaymentOp::end_failed, PaymentState::failed},
     {PaymentState::claimed, PaymentOp::end_settled, PaymentState::settled},
     {PaymentState::slotted, PaymentOp::end_settled, PaymentState::settled},
@@ -64,10 +65,10 @@ struct Move {
 };
 
 constexpr Move<GrantState> kGrantMoves[] = {
-    {GrantState::claimed, GrantState::claimed},   {GrantState::claimed, GrantState::settling},
-    {GrantState::claimed, GrantState::released},  {GrantState::settling, GrantState::settling},
-    {GrantState::settling, GrantState::settled},  {GrantState::settling, GrantState::released},
-    {GrantState::settled, GrantState::settled},   {GrantState::settled, GrantState::delivered},
+    {GrantState::claimed, GrantState::claimed},     {GrantState::claimed, GrantState::settling},
+    {GrantState::claimed, GrantState::released},    {GrantState::settling, GrantState::settling},
+    {GrantState::settling, GrantState::settled},    {GrantState::settling, GrantState::released},
+    {GrantState::settled, GrantState::settled},     {GrantState::settled, GrantState::delivered},
     {GrantState::delivered, GrantState::delivered},
 };
 
@@ -169,7 +170,9 @@ std::optional<PaymentState> next_state(PaymentState from, PaymentOp op) noexcept
 std::optional<SlotState> next_state(SlotState from, SlotOp op) noexcept {
     return find_step(kSlotSteps, from, op);
 }
-bool may_move(GrantState from, GrantState to) noexcept { return find_move(kGrantMoves, from, to); }
+bool may_move(GrantState from, GrantState to) noexcept {
+    return find_move(kGrantMoves, from, to);
+}
 bool may_move(JournalState from, JournalState to) noexcept {
     return find_move(kJournalMoves, from, to);
 }
@@ -184,12 +187,24 @@ bool is_final(JournalState state) noexcept {
     return state == JournalState::settled || state == JournalState::failed;
 }
 
-std::string_view to_string(PaymentState state) noexcept { return name_of(kPaymentNames, state); }
-std::string_view to_string(SlotState state) noexcept { return name_of(kSlotNames, state); }
-std::string_view to_string(GrantState state) noexcept { return name_of(kGrantNames, state); }
-std::string_view to_string(JournalState state) noexcept { return name_of(kJournalNames, state); }
-std::string_view to_string(PaymentOp op) noexcept { return name_of(kPaymentOpNames, op); }
-std::string_view to_string(SlotOp op) noexcept { return name_of(kSlotOpNames, op); }
+std::string_view to_string(PaymentState state) noexcept {
+    return name_of(kPaymentNames, state);
+}
+std::string_view to_string(SlotState state) noexcept {
+    return name_of(kSlotNames, state);
+}
+std::string_view to_string(GrantState state) noexcept {
+    return name_of(kGrantNames, state);
+}
+std::string_view to_string(JournalState state) noexcept {
+    return name_of(kJournalNames, state);
+}
+std::string_view to_string(PaymentOp op) noexcept {
+    return name_of(kPaymentOpNames, op);
+}
+std::string_view to_string(SlotOp op) noexcept {
+    return name_of(kSlotOpNames, op);
+}
 
 std::optional<PaymentState> payment_state_from(std::string_view text) noexcept {
     return value_of<PaymentState>(kPaymentNames, text);

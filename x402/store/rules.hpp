@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which operation is legal in which state, as data: the one table that every backend obeys. Nothing here knows
-// how a record is kept. What keeps money safe stands here: a payment that settled never becomes anything else,
-// a payment whose attempt may still be mined never fails, a slot that carried an attempt is never used again.
-// Pure; any thread.
+// Which operation is legal in which state, as data: the one table that every backend obeys. Nothing
+// here knows how a record is kept. What keeps money safe stands here: a payment that settled never
+// becomes anything else, a payment whose attempt may still be mined never fails, a slot that
+// carried an attempt is never used again. Pure; any thread.
 #pragma once
 
 #include <optional>

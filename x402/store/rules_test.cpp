@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables against the whole product of states and operations: what is not listed here is refused.
+// The tables against the whole product of states and operations: what is not listed here is
+// refused.
 #include "x402/store/rules.hpp"
 
 #include <gtest/gtest.h>
@@ -16,19 +17,21 @@ using P = PaymentState;
 using O = PaymentOp;
 
 constexpr P kPayments[] = {P::claimed, P::slotted, P::attempted, P::settled, P::failed};
-constexpr O kOps[] = {O::claim,      O::take_slot,   O::record_attempt, O::slot_settled,
+constexpr O kOps[] = {O::claim,       O::take_slot,  O::record_attempt, O::slot_settled,
                       O::slot_failed, O::slot_again, O::end_settled,    O::end_failed,
-                      O::end_again,  O::tell};
+                      O::end_again,   O::tell};
 
 TEST(Rules, EveryPaymentStateWithEveryOperation) {
     // One letter for each state reached, '.' where it is refused; columns in the order of kOps.
     const std::map<P, std::string> want = {
-        {P::claimed, ".s....+-.."},   {P::slotted, "..a+-c+..."}, {P::attempted, "..a+-c+..."},
-        {P::settled, "..+......+"},   {P::failed, "c........."},
+        {P::claimed, ".s....+-.."}, {P::slotted, "..a+-c+..."}, {P::attempted, "..a+-c+..."},
+        {P::settled, "..+......+"}, {P::failed, "c........."},
     };
-    const std::map<P, char> letters = {
-        {P::claimed, 'c'}, {P::slotted, 's'}, {P::attempted, 'a'},
-        {P::settled, '+'}, {P::failed, '-'}};
+    const std::map<P, char> letters = {{P::claimed, 'c'},
+                                       {P::slotted, 's'},
+                                       {P::attempted, 'a'},
+                                       {P::settled, '+'},
+                                       {P::failed, '-'}};
     for (const P from : kPayments) {
         std::string row;
         for (const O op : kOps) {
@@ -124,9 +127,9 @@ TEST(Rules, WordsComeBack) {
                                    GrantState::delivered, GrantState::released}) {
         EXPECT_EQ(grant_state_from(to_string(state)), state);
     }
-    for (const JournalState state : {JournalState::signed_, JournalState::sent,
-                                     JournalState::unknown, JournalState::settled,
-                                     JournalState::failed}) {
+    for (const JournalState state :
+         {JournalState::signed_, JournalState::sent, JournalState::unknown, JournalState::settled,
+          JournalState::failed}) {
         EXPECT_EQ(journal_state_from(to_string(state)), state);
     }
     EXPECT_FALSE(payment_state_from("Settled"));

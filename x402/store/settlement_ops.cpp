@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of settlements. An error of an operation names the record, its state and what was asked, for the
-// log; nothing of it reaches a stranger. One thread at a time.
+// The rules of settlements. An error of an operation names the record, its state and what was
+// asked, for the log; nothing of it reaches a stranger. One thread at a time.
 #include "x402/store/settlement_ops.hpp"
 
 #include <algorithm>
@@ -16,7 +16,9 @@ std::string text_of(const SlotName& name) {
     return "slot " + name.network.text() + " " + name.signer + " " + name.key;
 }
 
-std::string text_of(const PaymentKey& key) { return "payment " + key.value(); }
+std::string text_of(const PaymentKey& key) {
+    return "payment " + key.value();
+}
 
 std::unexpected<Error> not_ours(const std::string& what, const Owner& holder) {
     return fail(Errc::conflict, what + " belongs to owner " + holder.id + ", fence " +
@@ -36,8 +38,8 @@ Result<PaymentRecord> payment_of(SettlementRows& rows, const PaymentKey& key) {
 }
 
 // The payment, with its state moved in memory.
-Result<PaymentRecord> moved_payment(SettlementRows& rows, const Owner& owner,
-                                    const PaymentKey& key, PaymentOp op) {
+Result<PaymentRecord> moved_payment(SettlementRows& rows, const Owner& owner, const PaymentKey& key,
+                                    PaymentOp op) {
     X402_TRY(auto record, payment_of(rows, key));
     const auto next = next_state(record.state, op);
     if (!next) return illegal(record, op);
@@ -52,9 +54,8 @@ Result<SlotRecord> slot_for(SettlementRows& rows, const Owner& owner, const Slot
     if (!found) return fail(Errc::conflict, text_of(name) + " is not recorded");
     if (found->owner != owner) return not_ours(text_of(name), found->owner);
     if (!next_state(found->state, op)) {
-        return fail(Errc::conflict, text_of(name) + " is " +
-                                        std::string(to_string(found->state)) + ": no " +
-                                        std::string(to_string(op)));
+        return fail(Errc::conflict, text_of(name) + " is " + std::string(to_string(found->state)) +
+                                        ": no " + std::string(to_string(op)));
     }
     return std::move(*found);
 }
@@ -71,18 +72,24 @@ bool has_attempt(const SlotRecord& slot, const std::string& id) {
 
 PaymentOp slot_op(PaymentEnd::How how) noexcept {
     switch (how) {
-        case PaymentEnd::How::settled: return PaymentOp::slot_settled;
-        case PaymentEnd::How::failed: return PaymentOp::slot_failed;
-        case PaymentEnd::How::again: break;
+        case PaymentEnd::How::settled:
+            return PaymentOp::slot_settled;
+        case PaymentEnd::How::failed:
+            return PaymentOp::slot_failed;
+        case PaymentEnd::How::again:
+            break;
     }
     return PaymentOp::slot_again;
 }
 
 PaymentOp end_op(PaymentEnd::How how) noexcept {
     switch (how) {
-        case PaymentEnd::How::settled: return PaymentOp::end_settled;
-        case PaymentEnd::How::failed: return PaymentOp::end_failed;
-        case PaymentEnd::How::again: break;
+        case PaymentEnd::How::settled:
+            return PaymentOp::end_settled;
+        case PaymentEnd::How::failed:
+            return PaymentOp::end_failed;
+        case PaymentEnd::How::again:
+            break;
     }
     return PaymentOp::end_again;
 }
@@ -90,8 +97,8 @@ PaymentOp end_op(PaymentEnd::How how) noexcept {
 void apply_end(PaymentRecord& record, const PaymentEnd& end, Instant at) {
     record.reason = end.reason;
     record.message = end.message;
-    // An end that names no transaction keeps the last attempt's: it is what a reader can look up. One that goes
-    // again has none that counts.
+    // An end that names no transaction keeps the last attempt's: it is what a reader can look up.
+    // One that goes again has none that counts.
     const bool again = end.how == PaymentEnd::How::again;
     if (again || !end.transaction.empty()) record.transaction = end.transaction;
     record.response = end.response;
@@ -129,8 +136,7 @@ Result<void> check_named(SettlementRows& rows, const SlotRecord& slot, const Slo
         if (named.contains(key)) continue;
         X402_TRY(const auto record, payment_of(rows, key));
         if (!is_final(record.state)) {
-            return fail(Errc::conflict,
-                        text_of(slot.name) + " cannot end without " + text_of(key));
+            return fail(Errc::conflict, text_of(slot.name) + " cannot end without " + text_of(key));
         }
     }
     return {};
@@ -236,7 +242,8 @@ Result<void> end_payment(SettlementRows& rows, const Owner& owner, const Payment
 
 Result<bool> tell(SettlementRows& rows, const PaymentKey& key, Instant at) {
     X402_TRY(auto record, payment_of(rows, key));
-    // Final records need no owner: the success of a run that ended before a restart may still be told.
+    // Final records need no owner: the success of a run that ended before a restart may still be
+    // told.
     if (!next_state(record.state, PaymentOp::tell)) return illegal(record, PaymentOp::tell);
     if (record.told) return false;
     record.told = true;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The operations of a SettlementStore, written once for every backend: look, decide by rules.hpp, then write.
-// Every check comes before the first write, so a refused operation leaves nothing behind even where the backend
-// could not undo it. Called inside a transaction; one thread at a time.
+// The operations of a SettlementStore, written once for every backend: look, decide by rules.hpp,
+// then write. Every check comes before the first write, so a refused operation leaves nothing
+// behind even where the backend could not undo it. Called inside a transaction; one thread at a
+// time.
 #pragma once
 
 #include "x402/store/rows.hpp"

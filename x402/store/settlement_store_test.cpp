@@ -73,14 +73,17 @@ protected:
 };
 
 bool done(const Result<void>& result) {
-    if (!result) { EXPECT_EQ(result.error().code, Errc::conflict) << to_string(result.error()); }
+    if (!result) {
+        EXPECT_EQ(result.error().code, Errc::conflict) << to_string(result.error());
+    }
     return result.has_value();
 }
 
 // Whether the operation was accepted.
 bool Settlements::apply(PaymentOp op, const std::string& key) {
     switch (op) {
-        case PaymentOp::claim: return X402_MUST(store().claim_payment(sample_payment(key))).fresh;
+        case PaymentOp::claim:
+            return X402_MUST(store().claim_payment(sample_payment(key))).fresh;
         case PaymentOp::take_slot:
             return done(await(store().take_slot(sample_slot("other " + key, {key}))));
         case PaymentOp::record_attempt:
@@ -99,7 +102,9 @@ bool Settlements::apply(PaymentOp op, const std::string& key) {
             return done(await(store().end_payment(payment_end(key, How::again), at_second(5))));
         case PaymentOp::tell: {
             const auto told = await(store().tell(PaymentKey(key), at_second(5)));
-            if (!told) { EXPECT_EQ(told.error().code, Errc::conflict); }
+            if (!told) {
+                EXPECT_EQ(told.error().code, Errc::conflict);
+            }
             return told.has_value();
         }
     }
@@ -108,9 +113,9 @@ bool Settlements::apply(PaymentOp op, const std::string& key) {
 
 TEST_P(Settlements, EveryStateWithEveryOperation) {
     int number = 0;
-    for (const PaymentState from : {PaymentState::claimed, PaymentState::slotted,
-                                    PaymentState::attempted, PaymentState::settled,
-                                    PaymentState::failed}) {
+    for (const PaymentState from :
+         {PaymentState::claimed, PaymentState::slotted, PaymentState::attempted,
+          PaymentState::settled, PaymentState::failed}) {
         for (const PaymentOp op :
              {PaymentOp::claim, PaymentOp::take_slot, PaymentOp::record_attempt,
               PaymentOp::slot_settled, PaymentOp::slot_failed, PaymentOp::slot_again,
@@ -126,7 +131,9 @@ TEST_P(Settlements, EveryStateWithEveryOperation) {
             const PaymentRecord after = find(key);
             EXPECT_EQ(after.state, want.value_or(from));
             // What was refused changed nothing at all.
-            if (!want) { EXPECT_EQ(after.updated, before.updated); }
+            if (!want) {
+                EXPECT_EQ(after.updated, before.updated);
+            }
         }
     }
 }
@@ -206,8 +213,7 @@ TEST_P(Settlements, ASlotTakesAllItsPaymentsOrNone) {
     EXPECT_EQ(code_of(await(store().take_slot(sample_slot("s", {"a", "b"})))), Errc::conflict);
     EXPECT_EQ(find("a").state, PaymentState::claimed);
     EXPECT_EQ(code_of(await(store().take_slot(sample_slot("s", {"a", "a"})))), Errc::conflict);
-    EXPECT_EQ(code_of(await(store().take_slot(sample_slot("s", {"a", "nobody"})))),
-              Errc::conflict);
+    EXPECT_EQ(code_of(await(store().take_slot(sample_slot("s", {"a", "nobody"})))), Errc::conflict);
     EXPECT_EQ(code_of(await(store().take_slot(sample_slot("", {"a"})))), Errc::invalid);
     take("s", {"a"});
     EXPECT_EQ(find("a").state, PaymentState::slotted);

@@ -98,8 +98,7 @@ public:
     Task<Result<std::optional<GrantRecord>>> find(PaymentKey key) override {
         return read(*plan_, store_->find(std::move(key)));
     }
-    Task<Result<std::optional<GrantRecord>>> find_open(std::string payer,
-                                                       Hash32 request) override {
+    Task<Result<std::optional<GrantRecord>>> find_open(std::string payer, Hash32 request) override {
         return read(*plan_, store_->find_open(std::move(payer), request));
     }
     Task<Result<std::vector<GrantRecord>>> take_over(std::size_t limit) override {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests of the roles: stores that fail, or let the test look, at any write. A FaultPlan counts the writes of
-// both stores of a role together; a simulated crash at write N is "everything from there on fails", before or
-// after N became durable. Wrap a memory store on a disk of its own, and open that disk again to restart. A plan
-// is set up before the stores are used; its counters may be read at any time.
+// For tests of the roles: stores that fail, or let the test look, at any write. A FaultPlan counts
+// the writes of both stores of a role together; a simulated crash at write N is "everything from
+// there on fails", before or after N became durable. Wrap a memory store on a disk of its own, and
+// open that disk again to restart. A plan is set up before the stores are used; its counters may be
+// read at any time.
 #pragma once
 
 #include <atomic>
@@ -25,7 +26,8 @@ public:
     // The process dies there: nothing after it reaches the disk, reads fail too.
     void crash_before(std::size_t n) { crash_before_ = n; }
     void crash_after(std::size_t n) { crash_after_ = n; }
-    // Called with the name of the operation ("take_slot") and its number, on the thread of the caller.
+    // Called with the name of the operation ("take_slot") and its number, on the thread of the
+    // caller.
     std::function<void(std::string_view operation, std::size_t n)> on_before;
     std::function<void(std::string_view operation, std::size_t n)> on_after;
 

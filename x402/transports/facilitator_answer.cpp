@@ -11,9 +11,12 @@ namespace {
 
 constexpr std::size_t kExcerpt = 160;
 
-bool is_success(int status) noexcept { return status >= 200 && status < 300; }
+bool is_success(int status) noexcept {
+    return status >= 200 && status < 300;
+}
 
-// Enough of a peer's words for an operator to recognise the trouble; nothing that could break a log line.
+// Enough of a peer's words for an operator to recognise the trouble; nothing that could break a log
+// line.
 std::string excerpt(std::string_view body) {
     std::string text;
     for (const char c : body.substr(0, kExcerpt)) text += c >= ' ' && c < 0x7f ? c : ' ';
@@ -28,21 +31,35 @@ std::unexpected<Error> senseless(const net::ClientResponse& answer, std::string_
     return fail(Errc::bad_peer, std::string(why) + " (" + described(answer) + ")");
 }
 
-// The meaning of a status whose body is no judgement. Only what a server says before it looks at a payment
-// (malformed, unauthorized, not found, too large) proves that nothing was begun.
+// The meaning of a status whose body is no judgement. Only what a server says before it looks at a
+// payment (malformed, unauthorized, not found, too large) proves that nothing was begun.
 Errc meaning_of(int status) noexcept {
     switch (status) {
-        case 400: case 404: case 405: case 415: case 422: return Errc::invalid;
-        case 401: case 402: case 403: return Errc::unauthorized;
-        case 413: case 414: case 431: return Errc::too_large;
-        default: break;
+        case 400:
+        case 404:
+        case 405:
+        case 415:
+        case 422:
+            return Errc::invalid;
+        case 401:
+        case 402:
+        case 403:
+            return Errc::unauthorized;
+        case 413:
+        case 414:
+        case 431:
+            return Errc::too_large;
+        default:
+            break;
     }
     return status == 429 || status >= 500 || status == 408 || status == 409 || status == 425
-               ? Errc::unavailable : Errc::bad_peer;
+               ? Errc::unavailable
+               : Errc::bad_peer;
 }
 
 // A body that speaks of a judgement and cannot be read as one is worse than none: it was looked at.
-std::unexpected<Error> no_judgement(const net::ClientResponse& answer, std::string_view member, const Error& why) {
+std::unexpected<Error> no_judgement(const net::ClientResponse& answer, std::string_view member,
+                                    const Error& why) {
     const auto object = json::parse_object(answer.body);
     const bool tried = object && object->contains(member);
     if (is_success(answer.status) || tried) return senseless(answer, to_string(why));
@@ -62,7 +79,8 @@ bool says_not_found(std::string_view body) {
 Result<VerifyResponse> judge_verify(const net::ClientResponse& answer) {
     auto response = read_verify_response(answer.body);
     if (!response) return no_judgement(answer, "isValid", response.error());
-    if (response->is_valid && !is_success(answer.status)) return senseless(answer, "valid, with an error status");
+    if (response->is_valid && !is_success(answer.status))
+        return senseless(answer, "valid, with an error status");
     if (response->is_valid && !response->invalid_reason.empty()) {
         return senseless(answer, "valid, with a reason why not");
     }
@@ -73,7 +91,8 @@ Result<SettleResponse> judge_settle(const net::ClientResponse& answer, const Cha
                                     const NetworkNames& names) {
     auto response = read_settle_response_v1(answer.body, names);
     if (!response) return no_judgement(answer, "success", response.error());
-    if (response->success && !is_success(answer.status)) return senseless(answer, "success, with an error status");
+    if (response->success && !is_success(answer.status))
+        return senseless(answer, "success, with an error status");
     if (const auto why = contradiction_in(*response, asked)) return senseless(answer, *why);
     return response;
 }
@@ -90,8 +109,10 @@ Result<Supported> judge_supported(const net::ClientResponse& answer, const Netwo
     return supported;
 }
 
-Result<std::optional<SettlementStatus>> judge_settlement(const net::ClientResponse& answer, const PaymentKey& asked) {
-    if (answer.status == 404 && says_not_found(answer.body)) return std::optional<SettlementStatus>{};
+Result<std::optional<SettlementStatus>> judge_settlement(const net::ClientResponse& answer,
+                                                         const PaymentKey& asked) {
+    if (answer.status == 404 && says_not_found(answer.body))
+        return std::optional<SettlementStatus>{};
     if (answer.status == 404 || answer.status == 405 || answer.status == 501) {
         return fail(Errc::unsupported, "the facilitator has no /settlements");
     }

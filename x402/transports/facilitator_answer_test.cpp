@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every dialect in which facilitators answer, and what it means for the money (attacks.md 9 and 10).
+// Every dialect in which facilitators answer, and what it means for the money (attacks.md 9 and
+// 10).
 #include "x402/transports/facilitator_answer.hpp"
 
 #include <gtest/gtest.h>
@@ -18,32 +19,45 @@ NetworkNames names() {
     return out;
 }
 
-net::ClientResponse answer(int status, std::string body) { return {status, {}, std::move(body)}; }
+net::ClientResponse answer(int status, std::string body) {
+    return {status, {}, std::move(body)};
+}
 
 const ChainId kAsked = *ChainId::parse("eip155:84532");
 
 constexpr const char* kPending =
     R"({"success":false,"errorReason":"settlement_pending","transaction":"0x1","network":"eip155:84532"})";
-constexpr const char* kSettled = R"({"success":true,"transaction":"0x1","network":"eip155:84532","payer":"0xa"})";
+constexpr const char* kSettled =
+    R"({"success":true,"transaction":"0x1","network":"eip155:84532","payer":"0xa"})";
 
 TEST(JudgeSettle, Attack10Judgements) {
-    struct Row { const char* name; int status; const char* body; Outcome want; };
+    struct Row {
+        const char* name;
+        int status;
+        const char* body;
+        Outcome want;
+    };
     const Row rows[] = {
         {"settled", 200, kSettled, Outcome::settled},
-        {"settled, short name", 200, R"({"success":true,"transaction":"0x1","network":"base-sepolia"})",
-         Outcome::settled},
+        {"settled, short name", 200,
+         R"({"success":true,"transaction":"0x1","network":"base-sepolia"})", Outcome::settled},
         {"settled, nothing charged", 200,
-         R"({"success":true,"transaction":"","amount":"0","network":"eip155:84532"})", Outcome::settled},
+         R"({"success":true,"transaction":"","amount":"0","network":"eip155:84532"})",
+         Outcome::settled},
         {"created", 201, kSettled, Outcome::settled},
         {"200 success:false", 200, R"({"success":false})", Outcome::failed},
-        {"200 with a reason", 200, R"({"success":false,"errorReason":"insufficient_funds","transaction":""})",
+        {"200 with a reason", 200,
+         R"({"success":false,"errorReason":"insufficient_funds","transaction":""})",
          Outcome::failed},
-        {"400 with a judgement", 400, R"({"success":false,"errorReason":"invalid_payload"})", Outcome::failed},
-        {"402 with a judgement", 402, R"({"success":false,"errorReason":"duplicate_settlement"})", Outcome::failed},
+        {"400 with a judgement", 400, R"({"success":false,"errorReason":"invalid_payload"})",
+         Outcome::failed},
+        {"402 with a judgement", 402, R"({"success":false,"errorReason":"duplicate_settlement"})",
+         Outcome::failed},
         {"200 pending", 200, kPending, Outcome::unknown},
         {"500 pending", 500, kPending, Outcome::unknown},
         {"503 pending", 503, kPending, Outcome::unknown},
-        {"500 lost sight", 500, R"({"success":false,"errorReason":"unexpected_error"})", Outcome::unknown},
+        {"500 lost sight", 500, R"({"success":false,"errorReason":"unexpected_error"})",
+         Outcome::unknown},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
@@ -56,24 +70,39 @@ TEST(JudgeSettle, Attack10Judgements) {
 
 // Errc::invalid, unauthorized, too_large and unreachable say "nothing was begun"; nothing else may.
 TEST(JudgeSettle, Attack09And10NoJudgement) {
-    struct Row { const char* name; int status; const char* body; Errc want; };
+    struct Row {
+        const char* name;
+        int status;
+        const char* body;
+        Errc want;
+    };
     const Row rows[] = {
         {"missing success", 200, "{}", Errc::bad_peer},
-        {"text success", 200, R"({"success":"true","transaction":"0x1","network":"eip155:84532"})", Errc::bad_peer},
-        {"number success", 200, R"({"success":1,"transaction":"0x1","network":"eip155:84532"})", Errc::bad_peer},
+        {"text success", 200, R"({"success":"true","transaction":"0x1","network":"eip155:84532"})",
+         Errc::bad_peer},
+        {"number success", 200, R"({"success":1,"transaction":"0x1","network":"eip155:84532"})",
+         Errc::bad_peer},
         {"null success", 200, R"({"success":null})", Errc::bad_peer},
-        {"empty transaction", 200, R"({"success":true,"transaction":"","network":"eip155:84532"})", Errc::bad_peer},
+        {"empty transaction", 200, R"({"success":true,"transaction":"","network":"eip155:84532"})",
+         Errc::bad_peer},
         {"empty transaction, amount", 200,
-         R"({"success":true,"transaction":"","amount":"5","network":"eip155:84532"})", Errc::bad_peer},
-        {"null transaction", 200, R"({"success":true,"transaction":null,"network":"eip155:84532"})", Errc::bad_peer},
-        {"transaction object", 200, R"({"success":true,"transaction":{},"network":"eip155:84532"})", Errc::bad_peer},
-        {"another network", 200, R"({"success":true,"transaction":"0x1","network":"eip155:1"})", Errc::bad_peer},
+         R"({"success":true,"transaction":"","amount":"5","network":"eip155:84532"})",
+         Errc::bad_peer},
+        {"null transaction", 200, R"({"success":true,"transaction":null,"network":"eip155:84532"})",
+         Errc::bad_peer},
+        {"transaction object", 200, R"({"success":true,"transaction":{},"network":"eip155:84532"})",
+         Errc::bad_peer},
+        {"another network", 200, R"({"success":true,"transaction":"0x1","network":"eip155:1"})",
+         Errc::bad_peer},
         {"no network", 200, R"({"success":true,"transaction":"0x1"})", Errc::bad_peer},
         {"success and a reason", 200,
-         R"({"success":true,"transaction":"0x1","network":"eip155:84532","errorReason":"x"})", Errc::bad_peer},
-        {"amount number", 200, R"({"success":true,"transaction":"0x1","network":"eip155:84532","amount":1})",
+         R"({"success":true,"transaction":"0x1","network":"eip155:84532","errorReason":"x"})",
          Errc::bad_peer},
-        {"twice", 200, R"({"success":false,"success":true,"transaction":"0x1","network":"eip155:84532"})",
+        {"amount number", 200,
+         R"({"success":true,"transaction":"0x1","network":"eip155:84532","amount":1})",
+         Errc::bad_peer},
+        {"twice", 200,
+         R"({"success":false,"success":true,"transaction":"0x1","network":"eip155:84532"})",
          Errc::bad_peer},
         {"array", 200, "[]", Errc::bad_peer},
         {"empty", 200, "", Errc::bad_peer},
@@ -114,22 +143,39 @@ TEST(JudgeSettle, NoStatusTurnsNonsenseIntoMoney) {
 }
 
 TEST(JudgeSettle, APeersWordsAreCutAndPlain) {
-    const auto got = judge_settle(answer(503, "line\nbreak\x01\xff" + std::string(5000, 'x')), kAsked, names());
+    const auto got =
+        judge_settle(answer(503, "line\nbreak\x01\xff" + std::string(5000, 'x')), kAsked, names());
     ASSERT_FALSE(got);
     EXPECT_LT(got.error().detail.size(), 300U);
-    for (const char c : got.error().detail) { EXPECT_TRUE(c >= ' ' && c < 0x7f); }
+    for (const char c : got.error().detail) {
+        EXPECT_TRUE(c >= ' ' && c < 0x7f);
+    }
 }
 
 TEST(JudgeVerify, Table) {
-    struct Row { const char* name; int status; const char* body; std::optional<bool> valid; Errc want; };
+    struct Row {
+        const char* name;
+        int status;
+        const char* body;
+        std::optional<bool> valid;
+        Errc want;
+    };
     const Row rows[] = {
         {"valid", 200, R"({"isValid":true,"payer":"0xa"})", true, {}},
         {"invalid", 200, R"({"isValid":false,"invalidReason":"x"})", false, {}},
         {"400 invalid", 400, R"({"isValid":false,"invalidReason":"x"})", false, {}},
-        {"412 invalid", 412, R"({"isValid":false,"invalidReason":"permit2_allowance_required"})", false, {}},
+        {"412 invalid",
+         412,
+         R"({"isValid":false,"invalidReason":"permit2_allowance_required"})",
+         false,
+         {}},
         {"500 invalid", 500, R"({"isValid":false,"invalidReason":"x"})", false, {}},
         {"500 valid", 500, R"({"isValid":true})", {}, Errc::bad_peer},
-        {"valid, with a reason", 200, R"({"isValid":true,"invalidReason":"x"})", {}, Errc::bad_peer},
+        {"valid, with a reason",
+         200,
+         R"({"isValid":true,"invalidReason":"x"})",
+         {},
+         Errc::bad_peer},
         {"missing", 200, "{}", {}, Errc::bad_peer},
         {"text", 200, R"({"isValid":"true"})", {}, Errc::bad_peer},
         {"garbled with 400", 400, R"({"isValid":"false"})", {}, Errc::bad_peer},
@@ -141,16 +187,22 @@ TEST(JudgeVerify, Table) {
         SCOPED_TRACE(row.name);
         const auto got = judge_verify(answer(row.status, row.body));
         ASSERT_EQ(got.has_value(), row.valid.has_value());
-        if (got) { EXPECT_EQ(got->is_valid, *row.valid); }
-        if (!got) { EXPECT_EQ(got.error().code, row.want); }
+        if (got) {
+            EXPECT_EQ(got->is_valid, *row.valid);
+        }
+        if (!got) {
+            EXPECT_EQ(got.error().code, row.want);
+        }
     }
 }
 
 TEST(JudgeSupported, MapsShortNamesAndLeavesOutTheUnknown) {
     const auto got = judge_supported(
-        answer(200, R"({"kinds":[{"x402Version":2,"scheme":"exact","network":"eip155:1"},)"
-                    R"({"x402Version":1,"scheme":"exact","network":"base-sepolia"},)"
-                    R"({"x402Version":1,"scheme":"exact","network":"moonbase"}],"extensions":["bazaar"]})"),
+        answer(
+            200,
+            R"({"kinds":[{"x402Version":2,"scheme":"exact","network":"eip155:1"},)"
+            R"({"x402Version":1,"scheme":"exact","network":"base-sepolia"},)"
+            R"({"x402Version":1,"scheme":"exact","network":"moonbase"}],"extensions":["bazaar"]})"),
         names());
     ASSERT_TRUE(got);
     ASSERT_EQ(got->kinds.size(), 2U);
@@ -162,10 +214,17 @@ TEST(JudgeSupported, MapsShortNamesAndLeavesOutTheUnknown) {
 
 TEST(JudgeSettlement, Table) {
     const PaymentKey key{"k"};
-    const auto found = judge_settlement(answer(200, R"({"key":"k","outcome":"settled","transactions":["0x1"]})"), key);
+    const auto found = judge_settlement(
+        answer(200, R"({"key":"k","outcome":"settled","transactions":["0x1"]})"), key);
     ASSERT_TRUE(found && *found);
     EXPECT_EQ((*found)->outcome, Outcome::settled);
-    struct Row { const char* name; int status; const char* body; bool none; Errc want; };
+    struct Row {
+        const char* name;
+        int status;
+        const char* body;
+        bool none;
+        Errc want;
+    };
     const Row rows[] = {
         {"unknown key", 404, R"({"error":{"code":"settlement_not_found"}})", true, {}},
         {"unknown key, flat", 404, R"({"code":"settlement_not_found"})", true, {}},
@@ -181,13 +240,20 @@ TEST(JudgeSettlement, Table) {
         SCOPED_TRACE(row.name);
         const auto got = judge_settlement(answer(row.status, row.body), key);
         ASSERT_EQ(got.has_value(), row.none);
-        if (got) { EXPECT_FALSE(got->has_value()); }
-        if (!got) { EXPECT_EQ(got.error().code, row.want); }
+        if (got) {
+            EXPECT_FALSE(got->has_value());
+        }
+        if (!got) {
+            EXPECT_EQ(got.error().code, row.want);
+        }
     }
 }
 
 TEST(ErrorOfExchange, OnlyWhatWasNotSentReadsAsNotBegun) {
-    struct Row { Errc from; Errc want; };
+    struct Row {
+        Errc from;
+        Errc want;
+    };
     const Row rows[] = {
         {Errc::unreachable, Errc::unreachable}, {Errc::invalid, Errc::invalid},
         {Errc::refused, Errc::invalid},         {Errc::timeout, Errc::timeout},

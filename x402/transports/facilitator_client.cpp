@@ -32,8 +32,8 @@ std::string escaped(std::string_view text) {
     std::string out;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                           c == '.' || c == '_' || c == '~';
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
         if (plain) {
             out += c;
         } else {
@@ -46,9 +46,11 @@ std::string escaped(std::string_view text) {
 }
 
 Result<void> check_idempotency_key(std::string_view key) {
-    const bool visible = std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 0x7f; });
+    const bool visible =
+        std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 0x7f; });
     if (visible && key.size() <= kIdempotencyKeyMax) return {};
-    return fail_field(Errc::invalid, "idempotency_key", "must be at most 255 visible ASCII characters");
+    return fail_field(Errc::invalid, "idempotency_key",
+                      "must be at most 255 visible ASCII characters");
 }
 
 // A request of version 1 that was made here is spelled with the short names first.
@@ -62,7 +64,8 @@ Result<std::string> body_of(const FacilitatorRequest& request, const NetworkName
     }
     if (spelled.requirements_text.empty()) {
         const ResourceInfo resource = request.payload.resource.value_or(ResourceInfo{});
-        X402_TRY(const json::Object terms, write_requirements_v1(request.requirements, resource, names));
+        X402_TRY(const json::Object terms,
+                 write_requirements_v1(request.requirements, resource, names));
         spelled.requirements_text = json::dump(terms);
     }
     return write_facilitator_request(spelled);
@@ -70,7 +73,8 @@ Result<std::string> body_of(const FacilitatorRequest& request, const NetworkName
 
 class FacilitatorClient final : public FacilitatorApi {
 public:
-    FacilitatorClient(FacilitatorClientOptions options, net::HttpClient& http, Env env, NetworkNames names)
+    FacilitatorClient(FacilitatorClientOptions options, net::HttpClient& http, Env env,
+                      NetworkNames names)
         : options_(std::move(options)), http_(http), env_(env), names_(std::move(names)) {
         options_.url = without_trailing_slashes(std::move(options_.url));
     }
@@ -85,7 +89,8 @@ public:
         co_return judge_verify(*answer);
     }
 
-    Task<Result<SettleResponse>> settle(const FacilitatorRequest& request, const SettleContext& context) override {
+    Task<Result<SettleResponse>> settle(const FacilitatorRequest& request,
+                                        const SettleContext& context) override {
         X402_CO_TRY(net::ClientRequest post, post_of("/settle", request, context.idempotency_key));
         const ChainId asked = request.requirements.network;
         const auto answer = co_await http_.fetch(std::move(post));
@@ -98,14 +103,16 @@ public:
             net::ClientRequest get = request_of("GET", "/supported");
             const auto answer = co_await http_.fetch(std::move(get));
             if (!answer) co_return fail(error_of_exchange(answer.error()));
-            if (answer->status != 429 || attempt + 1 == kSupportedTries) co_return supported_of(*answer);
+            if (answer->status != 429 || attempt + 1 == kSupportedTries)
+                co_return supported_of(*answer);
             const Duration pause = pause_after(*answer, attempt);
             const bool slept = co_await env_.clock.sleep(pause);
             if (!slept) co_return fail(Errc::cancelled, "the wait for /supported was cancelled");
         }
     }
 
-    Task<Result<std::optional<SettlementStatus>>> settlement(const PaymentKey& key, Duration wait) override {
+    Task<Result<std::optional<SettlementStatus>>> settlement(const PaymentKey& key,
+                                                             Duration wait) override {
         const PaymentKey asked = key;
         const Duration patience = std::clamp<Duration>(wait, Duration::zero(), options_.timeout);
         const auto seconds = std::chrono::floor<std::chrono::seconds>(patience).count();
@@ -135,7 +142,8 @@ private:
         request.headers.set("Accept", "application/json");
         request.headers.set("User-Agent", std::string("x402-cpp/") + std::string(kVersion));
         if (!options_.token.empty()) {
-            request.headers.set("Authorization", "Bearer " + std::string(options_.token.reveal_text()));
+            request.headers.set("Authorization",
+                                "Bearer " + std::string(options_.token.reveal_text()));
         }
         return request;
     }
@@ -143,16 +151,20 @@ private:
     Result<net::ClientRequest> post_of(std::string_view path, const FacilitatorRequest& asked,
                                        const std::string& idempotency_key) const {
         if (!serves(asked.requirements.network)) {
-            return fail_field(Errc::invalid, "network",
-                              options_.url + " is not configured for " + asked.requirements.network.text());
+            return fail_field(
+                Errc::invalid, "network",
+                options_.url + " is not configured for " + asked.requirements.network.text());
         }
         X402_TRY_VOID(check_idempotency_key(idempotency_key));
         net::ClientRequest request = request_of("POST", path);
         auto body = body_of(asked, names_);
         // Whatever is wrong with it, nothing was sent.
-        if (!body) return fail_field(Errc::invalid, body.error().field, body.error().detail, body.error().next);
+        if (!body)
+            return fail_field(Errc::invalid, body.error().field, body.error().detail,
+                              body.error().next);
         if (body->size() > limits::kFacilitatorBodyBytes) {
-            return fail(Errc::too_large, "the request would have " + std::to_string(body->size()) + " bytes");
+            return fail(Errc::too_large,
+                        "the request would have " + std::to_string(body->size()) + " bytes");
         }
         request.body = std::move(*body);
         request.headers.set("Content-Type", "application/json");
@@ -162,7 +174,8 @@ private:
 
     Result<Supported> supported_of(const net::ClientResponse& answer) const {
         X402_TRY(Supported supported, judge_supported(answer, names_));
-        std::erase_if(supported.kinds, [&](const SupportedKind& kind) { return !serves(kind.network); });
+        std::erase_if(supported.kinds,
+                      [&](const SupportedKind& kind) { return !serves(kind.network); });
         return supported;
     }
 
@@ -182,8 +195,10 @@ private:
 
 Result<void> check_facilitator_url(std::string_view url, bool insecure) {
     X402_TRY(const net::UrlParts parts, net::split_url(url));
-    // A name that begins like an address ("127.0.0.1.evil.example") must not be taken for that address.
-    if (!parts.target.starts_with('/')) return fail(Errc::invalid, "the host of the URL can be read in two ways");
+    // A name that begins like an address ("127.0.0.1.evil.example") must not be taken for that
+    // address.
+    if (!parts.target.starts_with('/'))
+        return fail(Errc::invalid, "the host of the URL can be read in two ways");
     if (url.find_first_of("?#") != std::string_view::npos) {
         return fail(Errc::invalid, "a facilitator's URL has no query and no fragment");
     }
@@ -193,8 +208,9 @@ Result<void> check_facilitator_url(std::string_view url, bool insecure) {
     return fail(std::move(error));
 }
 
-std::unique_ptr<FacilitatorApi> make_facilitator_client(FacilitatorClientOptions options, net::HttpClient& http,
-                                                        Env env, NetworkNames names) {
+std::unique_ptr<FacilitatorApi> make_facilitator_client(FacilitatorClientOptions options,
+                                                        net::HttpClient& http, Env env,
+                                                        NetworkNames names) {
     return std::make_unique<FacilitatorClient>(std::move(options), http, env, std::move(names));
 }
 

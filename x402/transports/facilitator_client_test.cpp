@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The courier: what it puts on the wire, how often, and what it says when no answer came. No socket: the HTTP
-// client is a script.
+// The courier: what it puts on the wire, how often, and what it says when no answer came. No
+// socket: the HTTP client is a script.
 #include "x402/transports/facilitator_client.hpp"
 
 #include <gtest/gtest.h>
@@ -75,12 +75,14 @@ protected:
     ScriptedHttp http;
     ScriptedClock clock;
     std::unique_ptr<Random> random = make_test_random(1);
-    std::unique_ptr<FacilitatorApi> client = make(FacilitatorClientOptions{.url = "https://fac.example/x402/"});
+    std::unique_ptr<FacilitatorApi> client =
+        make(FacilitatorClientOptions{.url = "https://fac.example/x402/"});
 
     std::unique_ptr<FacilitatorApi> make(FacilitatorClientOptions options) {
         return make_facilitator_client(std::move(options), http, Env{clock, *random}, names());
     }
-    static Task<void> store_settle(FacilitatorApi& api, const FacilitatorRequest& what, const SettleContext& context,
+    static Task<void> store_settle(FacilitatorApi& api, const FacilitatorRequest& what,
+                                   const SettleContext& context,
                                    std::optional<Result<SettleResponse>>& into) {
         into = co_await api.settle(what, context);
     }
@@ -95,7 +97,8 @@ protected:
                                    std::optional<Result<std::optional<SettlementStatus>>>& into) {
         into = co_await api.settlement(key, wait);
     }
-    Result<SettleResponse> settle(const FacilitatorRequest& what, const SettleContext& context = {}) {
+    Result<SettleResponse> settle(const FacilitatorRequest& what,
+                                  const SettleContext& context = {}) {
         std::optional<Result<SettleResponse>> got;
         net::run_blocking([&] { return store_settle(*client, what, context, got); });
         return *got;
@@ -134,7 +137,8 @@ TEST_F(FacilitatorClientTest, SettleOnTheWire) {
     EXPECT_EQ(sent.headers.get("Content-Type"), "application/json");
     EXPECT_EQ(sent.timeout, 90s);
     EXPECT_EQ(sent.max_answer_bytes, limits::kFacilitatorBodyBytes);
-    EXPECT_EQ(sent.body, write_facilitator_request(request())) << "the client's texts byte for byte";
+    EXPECT_EQ(sent.body, write_facilitator_request(request()))
+        << "the client's texts byte for byte";
 }
 
 TEST_F(FacilitatorClientTest, VerifyOnTheWire) {
@@ -172,9 +176,13 @@ TEST_F(FacilitatorClientTest, Version1IsSpelledWithShortNames) {
 
 // Whatever happens, a settle is sent once: repeating it is the caller's decision.
 TEST_F(FacilitatorClientTest, SettleIsNeverRepeatedHere) {
-    struct Row { Errc failure; Errc want; };
-    for (const Row& row : {Row{Errc::timeout, Errc::timeout}, Row{Errc::interrupted, Errc::interrupted},
-                           Row{Errc::unreachable, Errc::unreachable}, Row{Errc::too_large, Errc::bad_peer}}) {
+    struct Row {
+        Errc failure;
+        Errc want;
+    };
+    for (const Row& row :
+         {Row{Errc::timeout, Errc::timeout}, Row{Errc::interrupted, Errc::interrupted},
+          Row{Errc::unreachable, Errc::unreachable}, Row{Errc::too_large, Errc::bad_peer}}) {
         http.sent.clear();
         http.script.clear();
         http.script.push_back(fail(row.failure, "x"));
@@ -225,8 +233,8 @@ TEST_F(FacilitatorClientTest, IsAskedAboutItsNetworksOnly) {
 }
 
 TEST_F(FacilitatorClientTest, AnIdempotencyKeyCannotSmuggleAHeader) {
-    for (const std::string& bad : {std::string("a\r\nX: y"), std::string("a b"), std::string("\x80"),
-                                   std::string(256, 'k')}) {
+    for (const std::string& bad : {std::string("a\r\nX: y"), std::string("a b"),
+                                   std::string("\x80"), std::string(256, 'k')}) {
         EXPECT_EQ(settle(request(), SettleContext{bad, {}}).error().code, Errc::invalid);
     }
     EXPECT_TRUE(http.sent.empty());
@@ -235,7 +243,11 @@ TEST_F(FacilitatorClientTest, AnIdempotencyKeyCannotSmuggleAHeader) {
 }
 
 TEST_F(FacilitatorClientTest, SupportedWaitsOutRateLimits) {
-    struct Row { const char* name; const char* retry_after; std::vector<Duration> slept; };
+    struct Row {
+        const char* name;
+        const char* retry_after;
+        std::vector<Duration> slept;
+    };
     const Row rows[] = {
         {"doubling", "", {1s, 2s}},
         {"seconds", "5", {5s, 5s}},
@@ -281,7 +293,8 @@ TEST_F(FacilitatorClientTest, SettlementsAreAskedByKey) {
     const auto got = status(PaymentKey{"eip3009~eip155~1~0xt~0xp~0xn"}, 30s);
     ASSERT_TRUE(got && *got);
     EXPECT_EQ((*got)->outcome, Outcome::unknown);
-    EXPECT_EQ(http.sent[0].url, "https://fac.example/x402/settlements/eip3009~eip155~1~0xt~0xp~0xn?wait=30");
+    EXPECT_EQ(http.sent[0].url,
+              "https://fac.example/x402/settlements/eip3009~eip155~1~0xt~0xp~0xn?wait=30");
     EXPECT_EQ(http.sent[0].timeout, 40s);
 
     http.say(404, R"({"error":{"code":"settlement_not_found"}})");
@@ -297,7 +310,11 @@ TEST_F(FacilitatorClientTest, SettlementsAreAskedByKey) {
 
 // attacks.md 44.
 TEST(CheckFacilitatorUrl, Attack44Table) {
-    struct Row { const char* url; bool insecure; std::optional<Errc> want; };
+    struct Row {
+        const char* url;
+        bool insecure;
+        std::optional<Errc> want;
+    };
     const Row rows[] = {
         {"https://fac.example", false, std::nullopt},
         {"https://fac.example/x402/", false, std::nullopt},
@@ -317,7 +334,9 @@ TEST(CheckFacilitatorUrl, Attack44Table) {
         SCOPED_TRACE(row.url);
         const auto got = check_facilitator_url(row.url, row.insecure);
         ASSERT_EQ(got.has_value(), !row.want.has_value());
-        if (!got) { EXPECT_EQ(got.error().code, *row.want); }
+        if (!got) {
+            EXPECT_EQ(got.error().code, *row.want);
+        }
     }
 }
 

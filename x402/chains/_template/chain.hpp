@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One network of the family, opened: its node, its scheme, and, with signers, its way to settle. Any thread.
+// One network of the family, opened: its node, its scheme, and, with signers, its way to settle.
+// Any thread.
 #pragma once
 
 #include <memory>
@@ -11,8 +12,8 @@ namespace x402::mychain {
 
 struct ChainOptions {
     ChainId network;
-    std::vector<AssetInfo> assets;   // known and configured
-    std::vector<Signer> signers;     // empty: for reading only
+    std::vector<AssetInfo> assets;  // known and configured
+    std::vector<Signer> signers;    // empty: for reading only
 };
 
 std::unique_ptr<Chain> make_chain(ChainOptions options, std::unique_ptr<net::RpcClient> client,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `exact` on this chain for those who pay and those who sell: the signed amount is the amount that moves. Const after
-// they were made; any thread.
+// `exact` on this chain for those who pay and those who sell: the signed amount is the amount that
+// moves. Const after they were made; any thread.
 #pragma once
 
 #include "x402/schemes/scheme.hpp"

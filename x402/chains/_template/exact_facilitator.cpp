@@ -11,7 +11,8 @@ namespace x402::mychain {
 namespace {
 
 std::optional<Refusal> check_time(const Transfer& transfer, Instant now, std::int64_t timeout_s) {
-    const Difference difference{"payload.expires", {}, std::to_string(to_unix_ms(transfer.expires))};
+    const Difference difference{
+        "payload.expires", {}, std::to_string(to_unix_ms(transfer.expires))};
     switch (exact::judge_time(Instant{}, transfer.expires, now, timeout_s)) {
         case exact::TimeVerdict::expired:
             return refuse(Reason::authorization_expired, difference);
@@ -92,7 +93,8 @@ Task<Result<Trace>> ExactFacilitator::trace(const Payment& payment) const {
     co_return co_await trace_payment(node_, payment);
 }
 
-// The time is asked before the receipt: what is not there after the expiry was seen to pass never will be.
+// The time is asked before the receipt: what is not there after the expiry was seen to pass never
+// will be.
 Task<Result<Trace>> trace_payment(Node& node, const Payment& payment) {
     const auto transfer = read_payment(payment);
     if (!transfer) co_return fail(Errc::invalid, to_sentence(transfer.error()));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `exact` on this chain for those who settle: checks against terms, signature, clock and ledger; one action a payment.
-// It never broadcasts. Any thread.
+// `exact` on this chain for those who settle: checks against terms, signature, clock and ledger;
+// one action a payment. It never broadcasts. Any thread.
 #pragma once
 
 #include "x402/chains/_template/node.hpp"

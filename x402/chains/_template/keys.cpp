@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Key texts carry the family's name in front, so that no other family's provider takes one for its own.
+// Key texts carry the family's name in front, so that no other family's provider takes one for its
+// own.
 #include "x402/chains/_template/keys.hpp"
 
 #include <algorithm>
@@ -15,7 +16,9 @@ constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kAddressBytes = 20;
 constexpr std::size_t kSignatureBytes = 65;
 
-std::string prefix(char separator) { return std::string(kFamily) + separator; }
+std::string prefix(char separator) {
+    return std::string(kFamily) + separator;
+}
 
 bool is_lower_hex(std::string_view text) {
     return std::all_of(text.begin(), text.end(),
@@ -52,7 +55,8 @@ Result<std::string> read_address(std::string_view text) {
     const bool fits = text.size() == front.size() + 2 * kAddressBytes && text.starts_with(front) &&
                       is_lower_hex(text.substr(front.size()));
     if (fits) return std::string(text);
-    return fail_field(Errc::invalid, {}, "\"" + std::string(text) + "\" is no address of this chain",
+    return fail_field(Errc::invalid, {},
+                      "\"" + std::string(text) + "\" is no address of this chain",
                       "an address is " + front + " and 40 hex digits in lower case");
 }
 
@@ -88,7 +92,9 @@ Result<std::string> recover_address(const Hash32& digest, std::string_view signa
     return address_of(point);
 }
 
-std::string_view Wallets::family() const noexcept { return kFamily; }
+std::string_view Wallets::family() const noexcept {
+    return kFamily;
+}
 
 bool Wallets::recognizes(std::string_view key_text) const noexcept {
     return key_text.starts_with(kFamily) && key_text.substr(kFamily.size()).starts_with('-');

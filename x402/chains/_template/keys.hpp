@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses, signatures and wallets: secp256k1 keys, an address is the family's name, a "1" and 20 bytes of the
-// public key's hash as hex. Any thread.
+// Addresses, signatures and wallets: secp256k1 keys, an address is the family's name, a "1" and 20
+// bytes of the public key's hash as hex. Any thread.
 #pragma once
 
 #include "x402/crypto/secp256k1.hpp"

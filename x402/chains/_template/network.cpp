@@ -11,7 +11,9 @@ namespace x402::mychain {
 namespace {
 
 // The ledger charges nothing. A chain with fees says here what it counts them in.
-Cost no_cost() { return Cost{U256{}, "grains"}; }
+Cost no_cost() {
+    return Cost{U256{}, "grains"};
+}
 
 }  // namespace
 
@@ -21,7 +23,9 @@ std::vector<SignerId> LedgerNetwork::signers() const {
     return out;
 }
 
-Budget LedgerNetwork::budget() const { return Budget{no_cost(), no_cost()}; }
+Budget LedgerNetwork::budget() const {
+    return Budget{no_cost(), no_cost()};
+}
 
 Task<Result<Simulation>> LedgerNetwork::simulate(std::span<const Action> actions, const SignerId&) {
     Simulation simulation;
@@ -74,7 +78,8 @@ Task<Result<SentAnswer>> LedgerNetwork::broadcast(const Attempt& attempt) {
     co_return co_await node_.submit(attempt.raw);
 }
 
-// The time is asked before the receipt: what is not there after the expiry was seen to pass never will be.
+// The time is asked before the receipt: what is not there after the expiry was seen to pass never
+// will be.
 Task<Result<Seen>> LedgerNetwork::observe(const Slot& slot, std::span<const Action> actions,
                                           std::span<const Attempt> attempts) {
     Seen seen;
@@ -87,7 +92,8 @@ Task<Result<Seen>> LedgerNetwork::observe(const Slot& slot, std::span<const Acti
         seen.state = now >= from_unix_ms(expires) ? SeenState::dead : SeenState::waiting;
         co_return seen;
     }
-    // Landed in somebody else's envelope before we recorded one: no attempt of ours can land any more.
+    // Landed in somebody else's envelope before we recorded one: no attempt of ours can land any
+    // more.
     if (!ours) {
         seen.state = SeenState::dead;
         co_return seen;
@@ -102,6 +108,8 @@ Task<Result<Seen>> LedgerNetwork::observe(const Slot& slot, std::span<const Acti
 }
 
 // Nothing to watch where sending is free.
-Task<Result<std::vector<Funds>>> LedgerNetwork::funds() { co_return std::vector<Funds>{}; }
+Task<Result<std::vector<Funds>>> LedgerNetwork::funds() {
+    co_return std::vector<Funds>{};
+}
 
 }  // namespace x402::mychain

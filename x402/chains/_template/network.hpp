@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a transfer gets onto the ledger. A slot is the hash of the payer's message, so there is one attempt a slot and
-// nothing to replace; a slot is dead once the ledger's clock has passed the message's expiry. Any thread.
+// How a transfer gets onto the ledger. A slot is the hash of the payer's message, so there is one
+// attempt a slot and nothing to replace; a slot is dead once the ledger's clock has passed the
+// message's expiry. Any thread.
 #pragma once
 
 #include "x402/chains/_template/node.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The questions that a node of this chain answers, each as a typed call. An Error is infrastructure; what the ledger
-// refuses is an answer. Any thread.
+// The questions that a node of this chain answers, each as a typed call. An Error is
+// infrastructure; what the ledger refuses is an answer. Any thread.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,9 @@
 namespace x402::mychain {
 
 struct Receipt {
-    bool executed = false;   // false: the payer's money did not suffice; the message is used up all the same
-    std::string sender;      // whose envelope it came in
+    bool executed =
+        false;  // false: the payer's money did not suffice; the message is used up all the same
+    std::string sender;  // whose envelope it came in
     std::uint64_t block = 0;
     Instant at{};
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One text for one meaning: every member is checked to be canonical, so that a transfer has a single hash.
+// One text for one meaning: every member is checked to be canonical, so that a transfer has a
+// single hash.
 #include "x402/chains/_template/transfer.hpp"
 
 #include "x402/base/hex.hpp"
@@ -32,7 +33,9 @@ Hash32 Transfer::digest() const {
     return crypto::sha256(as_bytes(message));
 }
 
-std::string Transfer::id() const { return to_hex(digest().view()); }
+std::string Transfer::id() const {
+    return to_hex(digest().view());
+}
 
 PaymentKey Transfer::key() const {
     return PaymentKey(std::string(kFamily) + "~" + std::string(reference_of(network)) + "~" + id());
@@ -78,7 +81,8 @@ Result<Transfer> read_transfer(const json::Object& object, const std::string& ne
 std::expected<Transfer, Refusal> read_payment(const Payment& payment) {
     const PaymentRequirements& asked = payment.requirements;
     if (asked.scheme != exact::kScheme || payment.payload.accepted.scheme != exact::kScheme) {
-        return std::unexpected(refuse(Reason::unsupported_scheme, {"scheme", "exact", asked.scheme}));
+        return std::unexpected(
+            refuse(Reason::unsupported_scheme, {"scheme", "exact", asked.scheme}));
     }
     if (payment.payload.accepted.network != asked.network) {
         return std::unexpected(differs(Reason::invalid_network, "network", asked.network.text(),
@@ -110,8 +114,9 @@ std::optional<Refusal> check_terms(const Transfer& transfer, const PaymentRequir
         return differs(Reason::unsupported_asset, "payload.asset", asked.asset, transfer.asset);
     }
     if (!exact::amount_fits(transfer.amount, asked.amount, exact::AmountRule::equal)) {
-        return refuse_own("amount", "The signed amount is not the amount asked for.",
-                          {"payload.amount", asked.amount.to_decimal(), transfer.amount.to_decimal()});
+        return refuse_own(
+            "amount", "The signed amount is not the amount asked for.",
+            {"payload.amount", asked.amount.to_decimal(), transfer.amount.to_decimal()});
     }
     return std::nullopt;
 }

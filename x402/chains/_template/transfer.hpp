@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a payer signs: so much of an asset, to whom, until when. The hash of the message names the transfer, on the
-// ledger and in every journal; the ledger takes each message once. Pure; any thread.
+// What a payer signs: so much of an asset, to whom, until when. The hash of the message names the
+// transfer, on the ledger and in every journal; the ledger takes each message once. Pure; any
+// thread.
 #pragma once
 
 #include <expected>
@@ -12,16 +13,16 @@
 namespace x402::mychain {
 
 struct Transfer {
-    std::string network;     // signed, so that a message for one network is worth nothing on another
+    std::string network;  // signed, so that a message for one network is worth nothing on another
     std::string asset;
     std::string from;
     std::string to;
     U256 amount;
-    Instant expires{};       // the ledger refuses it from then on
-    std::string nonce;       // 32 hex digits, random
+    Instant expires{};  // the ledger refuses it from then on
+    std::string nonce;  // 32 hex digits, random
     std::string signature;
 
-    Hash32 digest() const;   // of everything but the signature
+    Hash32 digest() const;  // of everything but the signature
     std::string id() const;
     PaymentKey key() const;
 };

@@ -13,7 +13,9 @@
 namespace x402::mychain {
 namespace {
 
-crypto::Secret key_of(std::uint8_t filling) { return crypto::Secret(Bytes(32, filling)); }
+crypto::Secret key_of(std::uint8_t filling) {
+    return crypto::Secret(Bytes(32, filling));
+}
 
 Payment signed_payment() {
     Transfer transfer;
@@ -53,8 +55,10 @@ TEST(Transfer, EverySignedMemberChangesItsName) {
         std::function<void(Transfer&)> change;
     };
     const Row rows[] = {
-        {"network", [](Transfer& t) { t.network += "x"; }}, {"asset", [](Transfer& t) { t.asset += "x"; }},
-        {"from", [](Transfer& t) { t.from += "x"; }},       {"to", [](Transfer& t) { t.to += "x"; }},
+        {"network", [](Transfer& t) { t.network += "x"; }},
+        {"asset", [](Transfer& t) { t.asset += "x"; }},
+        {"from", [](Transfer& t) { t.from += "x"; }},
+        {"to", [](Transfer& t) { t.to += "x"; }},
         {"amount", [](Transfer& t) { t.amount = U256{1}; }},
         {"expires", [](Transfer& t) { t.expires += Duration{1}; }},
         {"nonce", [](Transfer& t) { t.nonce += "x"; }},
@@ -80,10 +84,14 @@ TEST(Transfer, RefusesWhatIsNotWellFormed) {
     const json::Value upper(std::string("MYCHAIN1") + std::string(40, 'A'));
     const json::Value no_hex(std::string(32, 'z'));
     const Row rows[] = {
-        {"no address", "from", "nobody"},     {"upper case", "to", upper},
-        {"a sign", "amount", "-1"},           {"a leading zero", "amount", "01"},
-        {"no integer", "expires", "soon"},    {"a short nonce", "nonce", "ab"},
-        {"no hex", "nonce", no_hex},          {"two lines", "asset", "co\nin"},
+        {"no address", "from", "nobody"},
+        {"upper case", "to", upper},
+        {"a sign", "amount", "-1"},
+        {"a leading zero", "amount", "01"},
+        {"no integer", "expires", "soon"},
+        {"a short nonce", "nonce", "ab"},
+        {"no hex", "nonce", no_hex},
+        {"two lines", "asset", "co\nin"},
         {"no signature", "signature", nullptr},
     };
     for (const Row& row : rows) {

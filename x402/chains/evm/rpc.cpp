@@ -115,6 +115,8 @@ Task<Result<std::vector<Log>>> Rpc::logs(LogFilter filter) {
 Task<Result<SentAnswer>> Rpc::send(std::string raw) {
     net::RpcCall question = ask("eth_sendRawTransaction");
     question.params.emplace_back(raw);
+    // Once one node has taken it, one that hangs must not hold the settlement up.
+    question.fan_out_wait = std::chrono::seconds(3);
     const auto replies = co_await client_->call_all(std::move(question));
     co_return fold_sent(replies);
 }

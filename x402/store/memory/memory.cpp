@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mutex is the writer here: a job runs on the thread that brings it, its waiter goes on through its executor as
-// with every engine. Any thread.
+// A mutex is the writer here: a job runs on the thread that brings it, its waiter goes on through
+// its executor as with every engine. Any thread.
 #include "x402/store/memory/memory.hpp"
 
 #include <mutex>
@@ -66,7 +66,9 @@ private:
 
 }  // namespace
 
-std::shared_ptr<MemoryDisk> make_memory_disk() { return std::make_shared<MemoryDisk>(); }
+std::shared_ptr<MemoryDisk> make_memory_disk() {
+    return std::make_shared<MemoryDisk>();
+}
 
 RoleStore open_memory_store(std::shared_ptr<MemoryDisk> disk, Env env) {
     const Owner owner{make_owner_id(env.random), disk->next_fence()};
@@ -77,7 +79,9 @@ std::unique_ptr<PaymentJournal> open_memory_journal(std::shared_ptr<MemoryDisk> 
     return make_journal(std::make_shared<MemoryEngine>(std::move(disk), 0));
 }
 
-RoleStore make_memory_store(Env env) { return open_memory_store(make_memory_disk(), env); }
+RoleStore make_memory_store(Env env) {
+    return open_memory_store(make_memory_disk(), env);
+}
 
 std::unique_ptr<PaymentJournal> make_memory_journal() {
     return open_memory_journal(make_memory_disk());

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores that keep nothing beyond the process: for tests, and for roles that say "memory:". A MemoryDisk is what
-// a file is to the others: it outlives the store that opened it, so a test can let a role die and start it again
-// on the same disk; the fence then shuts the dead one out. Any thread.
+// Stores that keep nothing beyond the process: for tests, and for roles that say "memory:". A
+// MemoryDisk is what a file is to the others: it outlives the store that opened it, so a test can
+// let a role die and start it again on the same disk; the fence then shuts the dead one out. Any
+// thread.
 #pragma once
 
 #include <memory>

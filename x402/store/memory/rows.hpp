@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records of a memory store in plain containers. Writing cannot fail here, and the operations check before
-// they write, so nothing has to be undone. Guarded by the disk's mutex.
+// The records of a memory store in plain containers. Writing cannot fail here, and the operations
+// check before they write, so nothing has to be undone. Guarded by the disk's mutex.
 #pragma once
 
 #include <map>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Write-ahead log with synchronous=FULL: a commit has reached the disk when it returns. One thread at a time.
+// Write-ahead log with synchronous=FULL: a commit has reached the disk when it returns. One thread
+// at a time.
 #include "x402/store/sqlite/connection.hpp"
 
 #include <sqlite3.h>
@@ -28,8 +29,12 @@ int note_log_pages(void* pages, sqlite3*, const char*, int count) {
 
 }  // namespace
 
-bool is_io_trouble(int code) noexcept { return code == SQLITE_IOERR; }
-bool is_damage(int code) noexcept { return code == SQLITE_NOTADB || code == SQLITE_CORRUPT; }
+bool is_io_trouble(int code) noexcept {
+    return code == SQLITE_IOERR;
+}
+bool is_damage(int code) noexcept {
+    return code == SQLITE_NOTADB || code == SQLITE_CORRUPT;
+}
 
 Statement::Statement(Connection& connection, sqlite3_stmt* statement)
     : connection_(connection), statement_(statement) {}
@@ -51,8 +56,8 @@ Statement::~Statement() {
 Statement& Statement::put(std::string_view text) {
     // Never a null pointer, which would be NULL rather than empty text.
     const char* const data = text.empty() ? "" : text.data();
-    const int code = sqlite3_bind_text64(statement_, ++bound_, data, text.size(),
-                                         SQLITE_TRANSIENT, SQLITE_UTF8);
+    const int code =
+        sqlite3_bind_text64(statement_, ++bound_, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
     if (code != SQLITE_OK) bind_code_ = code;
     return *this;
 }
@@ -65,15 +70,18 @@ Statement& Statement::put(std::int64_t number) {
 
 Statement& Statement::put(ByteView blob) {
     const void* const data = blob.empty() ? static_cast<const void*>("") : blob.data();
-    const int code =
-        sqlite3_bind_blob64(statement_, ++bound_, data, blob.size(), SQLITE_TRANSIENT);
+    const int code = sqlite3_bind_blob64(statement_, ++bound_, data, blob.size(), SQLITE_TRANSIENT);
     if (code != SQLITE_OK) bind_code_ = code;
     return *this;
 }
 
-Statement& Statement::put(const U256& amount) { return put(std::string_view(amount.to_decimal())); }
+Statement& Statement::put(const U256& amount) {
+    return put(std::string_view(amount.to_decimal()));
+}
 
-Statement& Statement::put(Instant at) { return put(to_unix_ms(at)); }
+Statement& Statement::put(Instant at) {
+    return put(to_unix_ms(at));
+}
 
 Statement& Statement::put_null() {
     const int code = sqlite3_bind_null(statement_, ++bound_);
@@ -117,9 +125,13 @@ std::string Statement::take_blob() {
     return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
 }
 
-std::int64_t Statement::take_number() { return sqlite3_column_int64(statement_, column_++); }
+std::int64_t Statement::take_number() {
+    return sqlite3_column_int64(statement_, column_++);
+}
 
-Instant Statement::take_instant() { return from_unix_ms(take_number()); }
+Instant Statement::take_instant() {
+    return from_unix_ms(take_number());
+}
 
 U256 Statement::take_u256() {
     const auto amount = U256::from_decimal(take_text());

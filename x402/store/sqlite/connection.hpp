@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// SQLite as values and Results: a connection with its prepared statements kept, and a statement that is bound and
-// read in the order of its columns. Trouble of the disk or of the file is Errc::unavailable. A connection and its
-// statements belong to one thread at a time.
+// SQLite as values and Results: a connection with its prepared statements kept, and a statement
+// that is bound and read in the order of its columns. Trouble of the disk or of the file is
+// Errc::unavailable. A connection and its statements belong to one thread at a time.
 #pragma once
 
 #include <chrono>
@@ -24,8 +24,8 @@ namespace x402::store::sqlite {
 
 class Connection;
 
-// One use of a prepared statement; reset when it goes. Binding and reading trouble is kept and told by the next
-// step or by `check`, so that a row is put and taken in one breath.
+// One use of a prepared statement; reset when it goes. Binding and reading trouble is kept and told
+// by the next step or by `check`, so that a row is put and taken in one breath.
 class Statement {
 public:
     Statement(Connection& connection, sqlite3_stmt* statement);
@@ -87,8 +87,8 @@ public:
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    // `sql` is a literal. A statement is not used twice at the same time. Compiling cannot fail for reasons of
-    // the text in a file of our schema; if it does, the statement's first step tells.
+    // `sql` is a literal. A statement is not used twice at the same time. Compiling cannot fail for
+    // reasons of the text in a file of our schema; if it does, the statement's first step tells.
     Statement prepare(std::string_view sql);
     // One or more statements without parameters or rows.
     Result<void> execute(const std::string& sql);
@@ -118,7 +118,7 @@ private:
     int log_pages_ = 0;
 };
 
-bool is_io_trouble(int code) noexcept;      // the disk failed while it wrote
-bool is_damage(int code) noexcept;          // the file is none of SQLite's, or broken
+bool is_io_trouble(int code) noexcept;  // the disk failed while it wrote
+bool is_damage(int code) noexcept;      // the file is none of SQLite's, or broken
 
 }  // namespace x402::store::sqlite

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What was answered is there: after SIGKILL, under many writers, on a disk that fails, between processes. The
-// children of fork(2) use no GoogleTest and end with _exit.
+// What was answered is there: after SIGKILL, under many writers, on a disk that fails, between
+// processes. The children of fork(2) use no GoogleTest and end with _exit.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -110,8 +110,7 @@ TEST_F(Durable, ManyWritersShareCommits) {
         for (int i = 0; i < kWriters; ++i) {
             // Every key twice, from whatever threads: one of the two is fresh.
             for (int twice = 0; twice < 2; ++twice) {
-                asio::co_spawn(pool,
-                               claim_one(*store.settlements, "k" + std::to_string(i), &fresh),
+                asio::co_spawn(pool, claim_one(*store.settlements, "k" + std::to_string(i), &fresh),
                                asio::detached);
             }
         }
@@ -126,7 +125,8 @@ TEST_F(Durable, ManyWritersShareCommits) {
               static_cast<std::size_t>(kWriters));
 }
 
-// Jobs that are handed over together share a transaction: one that fails leaves its neighbours alone.
+// Jobs that are handed over together share a transaction: one that fails leaves its neighbours
+// alone.
 TEST_F(Durable, ARefusedWriteUndoesOnlyItself) {
     const EngineOptions options{path_, &role_schema(), "facilitator", false, world_.clock.at};
     auto engine = SqliteEngine::open(options);
@@ -276,7 +276,7 @@ TEST_F(Durable, WhoeverWasReplacedCannotWrite) {
 
 // A disk that takes no more: the log may not grow past its present size and a little.
 int write_until_the_disk_fails(RoleStore& store, int out) {
-    struct sigaction ignore {};
+    struct sigaction ignore{};
     ignore.sa_handler = SIG_IGN;
     ::sigaction(SIGXFSZ, &ignore, nullptr);
     const rlimit limit{400'000, 400'000};
@@ -392,9 +392,12 @@ TEST_F(Durable, ManyJournalsOfOneProcessDoNotLoseEachOthersLocks) {
     EXPECT_EQ(X402_MUST((*second)->history(100)).size(), 20U);
 }
 
-// Every question on the hot path is answered from an index: a million records cost no more than a thousand.
+// Every question on the hot path is answered from an index: a million records cost no more than a
+// thousand.
 TEST_F(Durable, NoHotQuestionReadsAWholeTable) {
-    { ASSERT_TRUE(open().has_value()); }
+    {
+        ASSERT_TRUE(open().has_value());
+    }
     const ConnectionOptions options{.path = path_};
     auto connection = Connection::open(options);
     ASSERT_TRUE(connection.has_value());
@@ -411,7 +414,8 @@ TEST_F(Durable, NoHotQuestionReadsAWholeTable) {
         "SELECT sum FROM costs WHERE network = ? AND hour >= ?",
         "SELECT * FROM grants LEFT JOIN grant_requests ON grant_id = id WHERE key = ?",
         "DELETE FROM grant_answers WHERE until <= ?"};
-    std::vector<std::string> explained;  // a connection keeps the texts of its statements by reference
+    std::vector<std::string>
+        explained;  // a connection keeps the texts of its statements by reference
     for (const char* const question : questions) {
         explained.push_back(std::string("EXPLAIN QUERY PLAN ") + question);
     }

@@ -26,9 +26,7 @@ protected:
         EXPECT_TRUE(connection.has_value());
         return std::move(connection).value();
     }
-    void write_bytes(const std::string& text) {
-        std::ofstream(path_, std::ios::binary) << text;
-    }
+    void write_bytes(const std::string& text) { std::ofstream(path_, std::ios::binary) << text; }
 
     World world_;
     TempFolder folder_;
@@ -36,12 +34,12 @@ protected:
 };
 
 ino_t inode(const std::string& path) {
-    struct stat status {};
+    struct stat status{};
     return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
 unsigned mode_of(const std::string& path) {
-    struct stat status {};
+    struct stat status{};
     return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 07777U : 0;
 }
 
@@ -108,7 +106,9 @@ TEST_F(File, IsItsOwnersAlone) {
 }
 
 TEST_F(File, AWiderModeIsNarrowed) {
-    { ASSERT_TRUE(open().has_value()); }
+    {
+        ASSERT_TRUE(open().has_value());
+    }
     ASSERT_EQ(::chmod(path_.c_str(), 0644), 0);
     ASSERT_TRUE(open().has_value());
     EXPECT_EQ(mode_of(path_), 0600U);
@@ -116,7 +116,9 @@ TEST_F(File, AWiderModeIsNarrowed) {
 
 TEST_F(File, CommitsReachTheDisk) {
     const auto connection = [this] {
-        { EXPECT_TRUE(open().has_value()); }
+        {
+            EXPECT_TRUE(open().has_value());
+        }
         return raw();
     }();
     EXPECT_EQ(connection->query_number("PRAGMA synchronous").value(), 2);  // FULL
@@ -163,15 +165,21 @@ TEST_F(File, ADamagedStoreIsRefused) {
 }
 
 TEST_F(File, AnotherKindOfFileIsRefused) {
-    { ASSERT_TRUE(open_journal(path_, world_.env()).has_value()); }
+    {
+        ASSERT_TRUE(open_journal(path_, world_.env()).has_value());
+    }
     EXPECT_EQ(code_of(open()), Errc::invalid);
     const std::string role = folder_ / "other.db";
-    { ASSERT_TRUE(open_role_store(OpenOptions{"sqlite:" + role, "", "x"}, world_.env())); }
+    {
+        ASSERT_TRUE(open_role_store(OpenOptions{"sqlite:" + role, "", "x"}, world_.env()));
+    }
     EXPECT_EQ(code_of(open_journal(role, world_.env())), Errc::invalid);
 }
 
 TEST_F(File, ANewerFileIsRefusedAndNotTouched) {
-    { ASSERT_TRUE(open().has_value()); }
+    {
+        ASSERT_TRUE(open().has_value());
+    }
     EXPECT_TRUE(raw()->execute("PRAGMA user_version = 99"));
     const auto opened = open();
     ASSERT_EQ(code_of(opened), Errc::unsupported);

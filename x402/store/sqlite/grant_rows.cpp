@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Grants. The request that is sent to the facilitator and the stored answer are rows of their own. One thread at a
-// time.
+// Grants. The request that is sent to the facilitator and the stored answer are rows of their own.
+// One thread at a time.
 #include "x402/base/check.hpp"
 #include "x402/store/rules.hpp"
 #include "x402/store/sqlite/rows.hpp"
@@ -9,27 +9,29 @@ namespace x402::store::sqlite {
 
 namespace {
 
-#define X402_GRANT_COLUMNS                                                               \
-    "key, route, quote, request, body, payer, network, asset, amount, facilitator, "     \
+#define X402_GRANT_COLUMNS                                                                \
+    "key, route, quote, request, body, payer, network, asset, amount, facilitator, "      \
     "idempotency_key, state, response, tx, runs, usable_until, created, updated, owner, " \
     "fence"
 
-constexpr std::string_view kSelect =
-    "SELECT id, " X402_GRANT_COLUMNS ", settle_request FROM grants "
-    "LEFT JOIN grant_requests ON grant_id = id WHERE key = ?";
+constexpr std::string_view kSelect = "SELECT id, " X402_GRANT_COLUMNS
+                                     ", settle_request FROM grants "
+                                     "LEFT JOIN grant_requests ON grant_id = id WHERE key = ?";
 constexpr std::string_view kSelectOpen =
-    "SELECT id, " X402_GRANT_COLUMNS ", settle_request FROM grants INDEXED BY grants_open "
+    "SELECT id, " X402_GRANT_COLUMNS
+    ", settle_request FROM grants INDEXED BY grants_open "
     "LEFT JOIN grant_requests ON grant_id = id "
     "WHERE payer = ? AND request = ? AND state IN ('settling', 'settled') "
     "ORDER BY created DESC, id DESC LIMIT 1";
 constexpr std::string_view kSelectUnfinished =
-    "SELECT id, " X402_GRANT_COLUMNS ", settle_request FROM grants "
+    "SELECT id, " X402_GRANT_COLUMNS
+    ", settle_request FROM grants "
     "INDEXED BY grants_unfinished LEFT JOIN grant_requests ON grant_id = id "
     "WHERE state IN ('claimed', 'settling', 'settled') "
     "ORDER BY owner = ? AND fence = ?, state = 'settled', created, id LIMIT ?";
-constexpr std::string_view kInsert =
-    "INSERT INTO grants (" X402_GRANT_COLUMNS ") VALUES "
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr std::string_view kInsert = "INSERT INTO grants (" X402_GRANT_COLUMNS
+                                     ") VALUES "
+                                     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 #undef X402_GRANT_COLUMNS
 
@@ -108,9 +110,9 @@ Result<void> SqliteGrants::forget_grant(const PaymentKey& key) {
         if (!there) return {};
         id = row.take_number();
     }
-    for (const std::string_view sql : {"DELETE FROM grant_answers WHERE grant_id = ?",
-                                       "DELETE FROM grant_requests WHERE grant_id = ?",
-                                       "DELETE FROM grants WHERE id = ?"}) {
+    for (const std::string_view sql :
+         {"DELETE FROM grant_answers WHERE grant_id = ?",
+          "DELETE FROM grant_requests WHERE grant_id = ?", "DELETE FROM grants WHERE id = ?"}) {
         Statement row = connection_.prepare(sql);
         row.put(id);
         X402_TRY_VOID(row.run());

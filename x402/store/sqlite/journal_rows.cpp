@@ -13,15 +13,16 @@ namespace {
     "decimals, amount, pay_to, payer, state, delivered, tx, response, usable_until, "    \
     "created, updated, lease_owner, lease_until"
 
-constexpr std::string_view kSelect =
-    "SELECT id, " X402_ENTRY_COLUMNS " FROM entries WHERE id = ?";
+constexpr std::string_view kSelect = "SELECT id, " X402_ENTRY_COLUMNS " FROM entries WHERE id = ?";
 constexpr std::string_view kSelectUnfinished =
-    "SELECT id, " X402_ENTRY_COLUMNS " FROM entries INDEXED BY entries_unfinished "
+    "SELECT id, " X402_ENTRY_COLUMNS
+    " FROM entries INDEXED BY entries_unfinished "
     "WHERE fingerprint = ? AND state IN ('signed', 'sent', 'unknown') ORDER BY id";
 constexpr std::string_view kSelectNewest =
     "SELECT id, " X402_ENTRY_COLUMNS " FROM entries ORDER BY id DESC LIMIT ?";
 constexpr std::string_view kInsert =
-    "INSERT INTO entries (" X402_ENTRY_COLUMNS ", usd_micros, budget) VALUES "
+    "INSERT INTO entries (" X402_ENTRY_COLUMNS
+    ", usd_micros, budget) VALUES "
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 #undef X402_ENTRY_COLUMNS

@@ -61,12 +61,11 @@ Result<LockFile> LockFile::take(const std::string& path, const std::string& role
         if (errno != EWOULDBLOCK) {
             return fail(Errc::unavailable, path + ".lock: " + std::strerror(errno));
         }
-        return fail_field(Errc::conflict, "store",
-                          path + " is in use: " + read_line(descriptor),
+        return fail_field(Errc::conflict, "store", path + " is in use: " + read_line(descriptor),
                           "stop that process, or name another file");
     }
-    const std::string line = "role=" + role + " pid=" + std::to_string(::getpid()) +
-                             " since=" + utc_text(now) + "\n";
+    const std::string line =
+        "role=" + role + " pid=" + std::to_string(::getpid()) + " since=" + utc_text(now) + "\n";
     if (!write_line(descriptor, line)) {
         return fail(Errc::unavailable, path + ".lock: " + std::strerror(errno));
     }
@@ -84,8 +83,7 @@ Result<LockFile> LockFile::wait(const std::string& path) {
     return fail(Errc::unavailable, path + ".lock: another process does not finish opening");
 }
 
-LockFile::LockFile(LockFile&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+LockFile::LockFile(LockFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 LockFile& LockFile::operator=(LockFile&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may open a file: an flock(2) on PATH.lock, which dies with the process that holds it, and a line in it that
-// says who that is. The lock file stays; removing it would let two processes lock two files of one name. Any
-// thread.
+// Who may open a file: an flock(2) on PATH.lock, which dies with the process that holds it, and a
+// line in it that says who that is. The lock file stays; removing it would let two processes lock
+// two files of one name. Any thread.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables. Amounts are decimal text, instants are milliseconds, hashes are blobs, states are words, so that the
-// file can be read with any SQLite tool. What is large and never changes lives in a table of its own: a row that
-// changes its state is rewritten whole. One thread.
+// The tables. Amounts are decimal text, instants are milliseconds, hashes are blobs, states are
+// words, so that the file can be read with any SQLite tool. What is large and never changes lives
+// in a table of its own: a row that changes its state is rewritten whole. One thread.
 #include "x402/store/sqlite/migrations.hpp"
 
 namespace x402::store::sqlite {
@@ -113,13 +113,12 @@ Result<void> apply_steps(Connection& connection, const Schema& schema, std::int6
     for (std::int64_t version = from; version < last; ++version) {
         X402_TRY_VOID(connection.execute(schema.steps[static_cast<std::size_t>(version)]));
     }
-    X402_TRY_VOID(connection.execute("PRAGMA application_id = " +
-                                     std::to_string(schema.application_id)));
+    X402_TRY_VOID(
+        connection.execute("PRAGMA application_id = " + std::to_string(schema.application_id)));
     return connection.execute("PRAGMA user_version = " + std::to_string(last));
 }
 
-Result<void> migrate_locked(Connection& connection, const std::string& path,
-                            const Schema& schema) {
+Result<void> migrate_locked(Connection& connection, const std::string& path, const Schema& schema) {
     X402_TRY(const auto version, connection.query_number("PRAGMA user_version"));
     X402_TRY(const auto kind, connection.query_number("PRAGMA application_id"));
     X402_TRY(const auto tables, connection.query_number("SELECT count(*) FROM sqlite_schema"));
@@ -159,7 +158,8 @@ Result<void> migrate(Connection& connection, const std::string& path, const Sche
     if (done) return {};
     auto error = unreadable(connection, path, schema, std::move(done).error());
     if (connection.in_transaction()) {
-        // The first trouble is the one to tell; a transaction that was not committed is gone in any case.
+        // The first trouble is the one to tell; a transaction that was not committed is gone in any
+        // case.
         const auto undone = connection.execute("ROLLBACK");
         static_cast<void>(undone);
     }

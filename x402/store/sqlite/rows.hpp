@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The records of a SQLite file. Each call is a few prepared statements inside the transaction that the engine has
-// opened. One thread at a time, the connection's.
+// The records of a SQLite file. Each call is a few prepared statements inside the transaction that
+// the engine has opened. One thread at a time, the connection's.
 #pragma once
 
 #include "x402/store/rows.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Payments, and the sums of what settling cost. The slots are in slot_rows.cpp. One thread at a time.
+// Payments, and the sums of what settling cost. The slots are in slot_rows.cpp. One thread at a
+// time.
 #include "x402/base/check.hpp"
 #include "x402/store/rules.hpp"
 #include "x402/store/sqlite/rows.hpp"
@@ -10,30 +11,35 @@ namespace {
 
 constexpr std::int64_t kHourMs = 3'600'000;
 
-#define X402_PAYMENT_COLUMNS                                                           \
-    "network, scheme, payer, pay_to, asset, amount, terms, idempotency, caller, "      \
-    "state, reason, message, tx, response, block, told, usable_until, created, "       \
+#define X402_PAYMENT_COLUMNS                                                      \
+    "network, scheme, payer, pay_to, asset, amount, terms, idempotency, caller, " \
+    "state, reason, message, tx, response, block, told, usable_until, created, "  \
     "updated, owner, fence"
 
-constexpr std::string_view kSelect =
-    "SELECT key, run, " X402_PAYMENT_COLUMNS ", request FROM payments "
-    "LEFT JOIN payment_requests ON payment = id WHERE key = ?";
+constexpr std::string_view kSelect = "SELECT key, run, " X402_PAYMENT_COLUMNS
+                                     ", request FROM payments "
+                                     "LEFT JOIN payment_requests ON payment = id WHERE key = ?";
 constexpr std::string_view kSelectUnfinished =
-    "SELECT key, run, " X402_PAYMENT_COLUMNS ", request FROM payments "
+    "SELECT key, run, " X402_PAYMENT_COLUMNS
+    ", request FROM payments "
     "LEFT JOIN payment_requests ON payment = id "
     "WHERE state IN ('claimed', 'slotted', 'attempted') "
     "ORDER BY owner = ? AND fence = ?, created, id LIMIT ?";
 constexpr std::string_view kInsert =
-    "INSERT INTO payments (key, run, " X402_PAYMENT_COLUMNS ") VALUES "
+    "INSERT INTO payments (key, run, " X402_PAYMENT_COLUMNS
+    ") VALUES "
     "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-constexpr std::string_view kArchive =
-    "INSERT INTO payment_runs (key, run, " X402_PAYMENT_COLUMNS ", request) "
-    "SELECT key, run, " X402_PAYMENT_COLUMNS ", coalesce(request, '') FROM payments "
-    "LEFT JOIN payment_requests ON payment = id WHERE key = ?";
+constexpr std::string_view kArchive = "INSERT INTO payment_runs (key, run, " X402_PAYMENT_COLUMNS
+                                      ", request) "
+                                      "SELECT key, run, " X402_PAYMENT_COLUMNS
+                                      ", coalesce(request, '') FROM payments "
+                                      "LEFT JOIN payment_requests ON payment = id WHERE key = ?";
 
 #undef X402_PAYMENT_COLUMNS
 
-std::int64_t as_signed(std::uint64_t number) { return static_cast<std::int64_t>(number); }
+std::int64_t as_signed(std::uint64_t number) {
+    return static_cast<std::int64_t>(number);
+}
 
 PaymentRecord read_payment(Statement& row) {
     PaymentRecord record;
@@ -151,7 +157,8 @@ Result<std::vector<std::string>> SqliteSettlements::transactions_of(const Paymen
     }
 }
 
-// Sums are kept by the hour, so that a day's budget reads a few rows however many payments the day had.
+// Sums are kept by the hour, so that a day's budget reads a few rows however many payments the day
+// had.
 Result<void> SqliteSettlements::add_cost(const SlotEnd& end) {
     if (end.cost.is_zero()) return {};
     const std::int64_t hour = hour_of(end.at);

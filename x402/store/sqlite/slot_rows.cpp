@@ -13,8 +13,8 @@ constexpr std::int64_t kEndedSlots = 1024;  // of a signer, whose key may still 
 #define X402_SLOT_COLUMNS \
     "id, network, signer, key, body, actions, simulation, state, created, owner, fence"
 
-constexpr std::string_view kSelect = "SELECT " X402_SLOT_COLUMNS
-                                     " FROM slots WHERE network = ? AND signer = ? AND key = ?";
+constexpr std::string_view kSelect =
+    "SELECT " X402_SLOT_COLUMNS " FROM slots WHERE network = ? AND signer = ? AND key = ?";
 constexpr std::string_view kSelectOpen =
     "SELECT " X402_SLOT_COLUMNS
     " FROM slots INDEXED BY slots_open WHERE network = ? AND state = 'open' ORDER BY id";
@@ -50,8 +50,8 @@ AttemptRecord read_attempt(Statement& row) {
 }  // namespace
 
 Result<std::int64_t> SqliteSettlements::slot_id(const SlotName& name) {
-    Statement row = connection_.prepare(
-        "SELECT id FROM slots WHERE network = ? AND signer = ? AND key = ?");
+    Statement row =
+        connection_.prepare("SELECT id FROM slots WHERE network = ? AND signer = ? AND key = ?");
     row.put(name.network.text()).put(name.signer).put(name.key);
     X402_TRY(const bool there, row.step());
     return there ? row.take_number() : 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two threads and their queues. A job's answer is given only after the transaction that carried it has ended.
+// The two threads and their queues. A job's answer is given only after the transaction that carried
+// it has ended.
 #include "x402/store/sqlite/sqlite_engine.hpp"
 
 #include <errno.h>
@@ -25,8 +26,8 @@ namespace x402::store::sqlite {
 namespace {
 
 constexpr ::mode_t kOwnerOnly = 0600;
-// The log is moved into the file from the first length on; from the second on readers are waited for, because a
-// store that is never idle would let the log grow for ever.
+// The log is moved into the file from the first length on; from the second on readers are waited
+// for, because a store that is never idle would let the log grow for ever.
 constexpr int kLogPages = 4'000;
 constexpr int kLongLogPages = 40'000;
 
@@ -111,7 +112,8 @@ void roll_back(Connection& connection) {
     if (!undone) log::error("store_rollback_failed", {{"detail", undone.error().detail}});
 }
 
-// In a savepoint of its own: what it wrote is undone when it fails. The outer error is the transaction's.
+// In a savepoint of its own: what it wrote is undone when it fails. The outer error is the
+// transaction's.
 Result<Result<void>> work_saved(Job& job, Session& session, Connection& connection) {
     X402_TRY_VOID(connection.prepare("SAVEPOINT one").run());
     Result<void> result = work(job, session);
@@ -133,8 +135,8 @@ void sync_folder_of(const std::string& path) {
     ::close(held);
 }
 
-// A file that exists is not opened here: to close a descriptor of it would drop the locks that SQLite holds on it
-// elsewhere in this process (fcntl(2), record locks).
+// A file that exists is not opened here: to close a descriptor of it would drop the locks that
+// SQLite holds on it elsewhere in this process (fcntl(2), record locks).
 Result<void> create_file(const std::string& path) {
     const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kOwnerOnly);
     if (descriptor >= 0) {
@@ -142,7 +144,8 @@ Result<void> create_file(const std::string& path) {
         sync_folder_of(path);
         return {};
     }
-    // Payments and requests are nobody else's to read; a file that came with wider rights is narrowed.
+    // Payments and requests are nobody else's to read; a file that came with wider rights is
+    // narrowed.
     if (errno == EEXIST && (::chmod(path.c_str(), kOwnerOnly) == 0 || errno == EPERM)) return {};
     return fail_field(Errc::unavailable, "store", path + ": " + std::strerror(errno),
                       "see that the folder exists and may be written");
@@ -315,7 +318,9 @@ void SqliteEngine::submit(Job job) {
     if (refused) refused->done(fail(Errc::unavailable, "the store's queue is full"));
 }
 
-std::uint64_t SqliteEngine::fence() const noexcept { return state_->fence; }
+std::uint64_t SqliteEngine::fence() const noexcept {
+    return state_->fence;
+}
 
 EngineCounts SqliteEngine::counts() const noexcept {
     return {state_->operations.load(), state_->commits.load()};

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// One file, one writer thread, one reader thread. Writes that are waiting when the writer comes round share one
-// commit, each in a savepoint of its own, so one that is refused does not undo its neighbours. When the commit
-// has reached the disk all of them are answered. Reads have a connection of their own and see every commit that
-// was answered before they were asked. Any thread.
+// One file, one writer thread, one reader thread. Writes that are waiting when the writer comes
+// round share one commit, each in a savepoint of its own, so one that is refused does not undo its
+// neighbours. When the commit has reached the disk all of them are answered. Reads have a
+// connection of their own and see every commit that was answered before they were asked. Any
+// thread.
 #pragma once
 
 #include <atomic>
@@ -35,8 +36,9 @@ public:
     // Does what was submitted before, then ends its threads.
     ~SqliteEngine() override;
 
-    // Errc::unavailable when kStoreQueue jobs wait already, and after the disk failed in a commit: whether that
-    // commit will be found after a restart is unknown, so nothing may be built on this connection any more.
+    // Errc::unavailable when kStoreQueue jobs wait already, and after the disk failed in a commit:
+    // whether that commit will be found after a restart is unknown, so nothing may be built on this
+    // connection any more.
     void submit(Job job) override;
     std::uint64_t fence() const noexcept;
     EngineCounts counts() const noexcept;

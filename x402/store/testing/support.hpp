@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of this room share: running a coroutine to its end, a clock that stands still, a folder of its
-// own, sample records, and the two backends behind one face. Tests only; one thread.
+// What the tests of this room share: running a coroutine to its end, a clock that stands still, a
+// folder of its own, sample records, and the two backends behind one face. Tests only; one thread.
 #pragma once
 
 #include <filesystem>
@@ -66,8 +66,12 @@ public:
 };
 std::unique_ptr<Disk> make_disk(const std::string& kind);  // "memory" or "sqlite"
 
-inline ChainId chain(const char* text) { return *ChainId::parse(text); }
-inline Instant at_second(std::int64_t n) { return from_unix_s(1'790'000'000 + n); }
+inline ChainId chain(const char* text) {
+    return *ChainId::parse(text);
+}
+inline Instant at_second(std::int64_t n) {
+    return from_unix_s(1'790'000'000 + n);
+}
 Hash32 hash_of(std::uint8_t byte);
 
 PaymentRecord sample_payment(const std::string& key);

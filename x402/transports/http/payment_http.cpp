@@ -13,8 +13,8 @@ namespace x402::transports {
 namespace {
 
 constexpr std::array<std::string_view, 8> kLayerHeaders = {
-    headers::kPaymentSignature, headers::kPaymentV1,           headers::kPaymentRequired,
-    headers::kPaymentResponse,  headers::kPaymentResponseV1,   headers::kSignInWithX,
+    headers::kPaymentSignature,    headers::kPaymentV1,         headers::kPaymentRequired,
+    headers::kPaymentResponse,     headers::kPaymentResponseV1, headers::kSignInWithX,
     headers::kSettlementOverrides, headers::kExtensionResponses};
 constexpr std::string_view kOwnPrefix = "X402-";
 
@@ -31,8 +31,10 @@ bool same_folded(std::string_view left, std::string_view right) noexcept {
 Refusal refusal_of(const Error& error, Reason otherwise) {
     Reason reason = otherwise;
     if (error.code == Errc::too_large) reason = Reason::payload_too_large;
-    if (error.code == Errc::unsupported && error.field.ends_with("x402Version")) reason = Reason::invalid_x402_version;
-    if (error.code == Errc::unsupported && error.field.ends_with("network")) reason = Reason::invalid_network;
+    if (error.code == Errc::unsupported && error.field.ends_with("x402Version"))
+        reason = Reason::invalid_x402_version;
+    if (error.code == Errc::unsupported && error.field.ends_with("network"))
+        reason = Reason::invalid_network;
     Refusal refusal = refuse(reason, {error.field, {}, {}});
     if (!error.next.empty()) refusal.next = error.next;
     return refusal;
@@ -57,20 +59,25 @@ Result<PaymentV1> read_v1(std::string_view value, const NetworkNames& names) {
 
 Result<PaymentRequired> read_required_body(std::string_view body, const NetworkNames& names) {
     const auto object = json::parse_object(body);
-    if (!object) return fail(Errc::not_found, "the answer has no PAYMENT-REQUIRED header and no JSON object as body");
+    if (!object)
+        return fail(Errc::not_found,
+                    "the answer has no PAYMENT-REQUIRED header and no JSON object as body");
     if (json::find(*object, "x402Version") == nullptr) {
-        return fail(Errc::not_found, "the answer has no PAYMENT-REQUIRED header and its body no x402Version");
+        return fail(Errc::not_found,
+                    "the answer has no PAYMENT-REQUIRED header and its body no x402Version");
     }
     X402_TRY(const std::int64_t version, json::get_int(*object, "x402Version"));
     if (version == kVersion1) return read_payment_required_v1(body, names);
     return read_payment_required(body);
 }
 
-Result<std::optional<SettleResponse>> read_settlement_header(const net::Headers& all, std::string_view name,
+Result<std::optional<SettleResponse>> read_settlement_header(const net::Headers& all,
+                                                             std::string_view name,
                                                              const NetworkNames& names) {
     const std::size_t count = all.count(name);
     if (count == 0) return std::optional<SettleResponse>{};
-    if (count > 1) return fail(Errc::invalid, "the answer has more than one " + std::string(name) + " header");
+    if (count > 1)
+        return fail(Errc::invalid, "the answer has more than one " + std::string(name) + " header");
     X402_TRY(const std::string text, headers::decode_text(all.get(name)));
     X402_TRY(SettleResponse response, read_settle_response_v1(text, names));
     return std::optional<SettleResponse>(std::move(response));
@@ -83,8 +90,10 @@ RequestPayment read_request_payment(const net::Headers& all, const NetworkNames&
     const std::size_t v1 = all.count(headers::kPaymentV1);
     if (v1 + v2 == 0) return std::monostate{};
     if (v1 + v2 > 1) return refuse(Reason::ambiguous_payment);
-    const std::string_view value = all.get(v2 == 1 ? headers::kPaymentSignature : headers::kPaymentV1);
-    // A proxy may have joined two headers into a list (RFC 9110 5.3); base64 has no comma of its own.
+    const std::string_view value =
+        all.get(v2 == 1 ? headers::kPaymentSignature : headers::kPaymentV1);
+    // A proxy may have joined two headers into a list (RFC 9110 5.3); base64 has no comma of its
+    // own.
     if (value.size() <= limits::kHeaderBytes && value.find(',') != std::string_view::npos) {
         return refuse(Reason::ambiguous_payment);
     }
@@ -102,14 +111,17 @@ void explain(PaymentRequired& required, const Refusal& refusal) {
 Result<std::string> required_header(const PaymentRequired& required) {
     std::string value = headers::encode(write(required));
     if (value.size() > limits::kRequiredHeaderBytes) {
-        return fail_field(Errc::too_large, "accepts",
-                          "the PAYMENT-REQUIRED header would have " + std::to_string(value.size()) + " bytes",
-                          "offer fewer ways to pay, or shorten the description and the extensions");
+        return fail_field(
+            Errc::too_large, "accepts",
+            "the PAYMENT-REQUIRED header would have " + std::to_string(value.size()) + " bytes",
+            "offer fewer ways to pay, or shorten the description and the extensions");
     }
     return value;
 }
 
-std::string required_body(const PaymentRequired& required) { return json::dump(write(required)); }
+std::string required_body(const PaymentRequired& required) {
+    return json::dump(write(required));
+}
 
 Result<std::string> required_body_v1(const PaymentRequired& required, const NetworkNames& names) {
     json::Array accepts;
@@ -153,23 +165,28 @@ bool is_payment_layer_header(std::string_view name) noexcept {
 }
 
 void strip_payment_layer_headers(net::Headers& all) {
-    std::erase_if(all.list(), [](const net::Header& header) { return is_payment_layer_header(header.name); });
+    std::erase_if(all.list(),
+                  [](const net::Header& header) { return is_payment_layer_header(header.name); });
 }
 
-Result<PaymentRequired> read_required(const net::Headers& all, std::string_view body, const NetworkNames& names) {
+Result<PaymentRequired> read_required(const net::Headers& all, std::string_view body,
+                                      const NetworkNames& names) {
     const std::size_t count = all.count(headers::kPaymentRequired);
-    if (count > 1) return fail(Errc::invalid, "the answer has more than one PAYMENT-REQUIRED header");
+    if (count > 1)
+        return fail(Errc::invalid, "the answer has more than one PAYMENT-REQUIRED header");
     if (count == 1) return headers::decode_required(all.get(headers::kPaymentRequired));
     return read_required_body(body, names);
 }
 
-Result<std::optional<SettleResponse>> read_settlement(const net::Headers& all, const NetworkNames& names) {
+Result<std::optional<SettleResponse>> read_settlement(const net::Headers& all,
+                                                      const NetworkNames& names) {
     X402_TRY(auto settlement, read_settlement_header(all, headers::kPaymentResponse, names));
     if (settlement) return settlement;
     return read_settlement_header(all, headers::kPaymentResponseV1, names);
 }
 
-Result<void> set_payment(net::Headers& to, const PaymentPayload& payment, const NetworkNames& names) {
+Result<void> set_payment(net::Headers& to, const PaymentPayload& payment,
+                         const NetworkNames& names) {
     std::string text = payment.text;
     if (text.empty() && payment.version == kVersion1) {
         X402_TRY(const json::Object object, write_payment_payload_v1(payment, names));
@@ -178,7 +195,8 @@ Result<void> set_payment(net::Headers& to, const PaymentPayload& payment, const 
     if (text.empty()) text = text_of(payment);
     std::string value = base64_encode(as_bytes(text));
     if (value.size() > limits::kPaymentHeaderBytes) {
-        return fail(Errc::too_large, "the payment header would have " + std::to_string(value.size()) + " bytes");
+        return fail(Errc::too_large,
+                    "the payment header would have " + std::to_string(value.size()) + " bytes");
     }
     const bool first = payment.version == kVersion1;
     to.remove(headers::kPaymentSignature);

@@ -31,7 +31,9 @@ constexpr std::string_view kPaymentV2 =
 constexpr std::string_view kPaymentV1 =
     R"({"x402Version":1,"scheme":"exact","network":"base-sepolia","payload":{"signature":"0x1"}})";
 
-std::string b64(std::string_view text) { return base64_encode(as_bytes(text)); }
+std::string b64(std::string_view text) {
+    return base64_encode(as_bytes(text));
+}
 
 net::Headers with(std::initializer_list<net::Header> list) {
     net::Headers out;
@@ -48,7 +50,8 @@ PaymentRequired required() {
 }
 
 TEST(ReadRequestPayment, NothingAndBothVersions) {
-    EXPECT_TRUE(std::holds_alternative<std::monostate>(read_request_payment(with({{"Accept", "*/*"}}), names())));
+    EXPECT_TRUE(std::holds_alternative<std::monostate>(
+        read_request_payment(with({{"Accept", "*/*"}}), names())));
 
     const auto two = read_request_payment(with({{"payment-signature", b64(kPaymentV2)}}), names());
     ASSERT_TRUE(std::holds_alternative<PaymentPayload>(two));
@@ -65,26 +68,39 @@ TEST(ReadRequestPayment, NothingAndBothVersions) {
 TEST(ReadRequestPayment, Attack26And28Refused) {
     const std::string v2 = b64(kPaymentV2);
     const std::string v1 = b64(kPaymentV1);
-    struct Row { const char* name; net::Headers headers; const char* code; int status; };
+    struct Row {
+        const char* name;
+        net::Headers headers;
+        const char* code;
+        int status;
+    };
     const Row rows[] = {
-        {"twice", with({{"PAYMENT-SIGNATURE", v2}, {"payment-signature", v2}}), "ambiguous_payment", 400},
+        {"twice", with({{"PAYMENT-SIGNATURE", v2}, {"payment-signature", v2}}), "ambiguous_payment",
+         400},
         {"v1 twice", with({{"X-PAYMENT", v1}, {"X-PAYMENT", v1}}), "ambiguous_payment", 400},
-        {"both versions", with({{"PAYMENT-SIGNATURE", v2}, {"X-PAYMENT", v1}}), "ambiguous_payment", 400},
+        {"both versions", with({{"PAYMENT-SIGNATURE", v2}, {"X-PAYMENT", v1}}), "ambiguous_payment",
+         400},
         {"joined", with({{"PAYMENT-SIGNATURE", v2 + ", " + v2}}), "ambiguous_payment", 400},
-        {"one empty of two", with({{"PAYMENT-SIGNATURE", v2}, {"X-PAYMENT", ""}}), "ambiguous_payment", 400},
+        {"one empty of two", with({{"PAYMENT-SIGNATURE", v2}, {"X-PAYMENT", ""}}),
+         "ambiguous_payment", 400},
         {"empty", with({{"PAYMENT-SIGNATURE", ""}}), "malformed_payment", 400},
         {"no base64", with({{"PAYMENT-SIGNATURE", "{}"}}), "malformed_payment", 400},
         {"no payment", with({{"PAYMENT-SIGNATURE", "e30="}}), "malformed_payment", 400},
         {"v1 in the v2 header", with({{"PAYMENT-SIGNATURE", v1}}), "invalid_x402_version", 400},
         {"v2 in the v1 header", with({{"X-PAYMENT", v2}}), "invalid_x402_version", 400},
-        {"version 3", with({{"PAYMENT-SIGNATURE", b64(R"({"x402Version":3})")}}), "invalid_x402_version", 400},
+        {"version 3", with({{"PAYMENT-SIGNATURE", b64(R"({"x402Version":3})")}}),
+         "invalid_x402_version", 400},
         {"v1 network",
-         with({{"X-PAYMENT", b64(R"({"x402Version":1,"scheme":"exact","network":"moon","payload":{"a":1}})")}}),
+         with({{"X-PAYMENT",
+                b64(R"({"x402Version":1,"scheme":"exact","network":"moon","payload":{"a":1}})")}}),
          "invalid_network", 402},
         {"v1 empty payload",
-         with({{"X-PAYMENT", b64(R"({"x402Version":1,"scheme":"exact","network":"base-sepolia","payload":{}})")}}),
+         with(
+             {{"X-PAYMENT",
+               b64(R"({"x402Version":1,"scheme":"exact","network":"base-sepolia","payload":{}})")}}),
          "malformed_payment", 400},
-        {"too large", with({{"PAYMENT-SIGNATURE", std::string(limits::kPaymentHeaderBytes + 4, 'A')}}),
+        {"too large",
+         with({{"PAYMENT-SIGNATURE", std::string(limits::kPaymentHeaderBytes + 4, 'A')}}),
          "payload_too_large", 413},
     };
     for (const Row& row : rows) {
@@ -97,8 +113,9 @@ TEST(ReadRequestPayment, Attack26And28Refused) {
 }
 
 TEST(ReadRequestPayment, ARefusalNamesTheFieldAndNeverRepeatsTheClient) {
-    const std::string text = R"({"x402Version":2,"accepted":{"scheme":"exact","network":"<script>","amount":"1",)"
-                             R"("asset":"0xa","payTo":"0xb","maxTimeoutSeconds":60},"payload":{}})";
+    const std::string text =
+        R"({"x402Version":2,"accepted":{"scheme":"exact","network":"<script>","amount":"1",)"
+        R"("asset":"0xa","payTo":"0xb","maxTimeoutSeconds":60},"payload":{}})";
     const auto got = read_request_payment(with({{"PAYMENT-SIGNATURE", b64(text)}}), names());
     ASSERT_TRUE(std::holds_alternative<Refusal>(got));
     const Refusal& refusal = std::get<Refusal>(got);
@@ -142,20 +159,28 @@ TEST(WriteRequired, Version1LeavesOutWhatItCannotName) {
 }
 
 TEST(WriteRefusal, IsOneErrorObject) {
-    EXPECT_TRUE(refusal_body(refuse(Reason::route_unknown)).starts_with(R"({"error":{"code":"route_unknown",)"));
+    EXPECT_TRUE(refusal_body(refuse(Reason::route_unknown))
+                    .starts_with(R"({"error":{"code":"route_unknown",)"));
 }
 
 TEST(ReadRequired, Table) {
     const std::string header = *required_header(required());
     const std::string v1 = *required_body_v1(required(), names());
-    struct Row { const char* name; net::Headers headers; std::string body; bool good; int version; Errc code; };
+    struct Row {
+        const char* name;
+        net::Headers headers;
+        std::string body;
+        bool good;
+        int version;
+        Errc code;
+    };
     const Row rows[] = {
         {"header", with({{"PAYMENT-REQUIRED", header}}), "{}", true, 2, {}},
         {"header before body", with({{"PAYMENT-REQUIRED", header}}), v1, true, 2, {}},
         {"body v2", {}, required_body(required()), true, 2, {}},
         {"body v1", {}, v1, true, 1, {}},
-        {"two headers", with({{"PAYMENT-REQUIRED", header}, {"PAYMENT-REQUIRED", header}}), "", false, 0,
-         Errc::invalid},
+        {"two headers", with({{"PAYMENT-REQUIRED", header}, {"PAYMENT-REQUIRED", header}}), "",
+         false, 0, Errc::invalid},
         {"bad header, good body", with({{"PAYMENT-REQUIRED", "%%%"}}), v1, false, 0, Errc::invalid},
         {"html", {}, "<html>Pay us</html>", false, 0, Errc::not_found},
         {"empty", {}, "", false, 0, Errc::not_found},
@@ -169,8 +194,12 @@ TEST(ReadRequired, Table) {
         SCOPED_TRACE(row.name);
         const auto got = read_required(row.headers, row.body, names());
         ASSERT_EQ(got.has_value(), row.good);
-        if (got) { EXPECT_EQ(got->version, row.version); }
-        if (!got) { EXPECT_EQ(got.error().code, row.code); }
+        if (got) {
+            EXPECT_EQ(got->version, row.version);
+        }
+        if (!got) {
+            EXPECT_EQ(got.error().code, row.code);
+        }
     }
 }
 
@@ -202,11 +231,13 @@ TEST(Settlement, OneThatCannotBeReadIsNotNone) {
         EXPECT_FALSE(read_settlement(with({{"X-PAYMENT-RESPONSE", bad}}), names())) << bad;
     }
     const std::string fine = b64(R"({"success":false})");
-    EXPECT_FALSE(read_settlement(with({{"PAYMENT-RESPONSE", fine}, {"PAYMENT-RESPONSE", fine}}), names()));
+    EXPECT_FALSE(
+        read_settlement(with({{"PAYMENT-RESPONSE", fine}, {"PAYMENT-RESPONSE", fine}}), names()));
 }
 
 TEST(SetPayment, ExactlyOneHeaderOfTheRightVersion) {
-    net::Headers headers = with({{"X-Payment", "old"}, {"Payment-Signature", "old"}, {"Accept", "*/*"}});
+    net::Headers headers =
+        with({{"X-Payment", "old"}, {"Payment-Signature", "old"}, {"Accept", "*/*"}});
     PaymentPayload payment = *read_payment_payload(kPaymentV2);
     ASSERT_TRUE(set_payment(headers, payment, names()));
     EXPECT_EQ(headers.get("PAYMENT-SIGNATURE"), b64(kPaymentV2));
@@ -229,20 +260,43 @@ TEST(SetPayment, ExactlyOneHeaderOfTheRightVersion) {
 
 // attacks.md 26: nothing that could be taken for ours passes the gateway, in either direction.
 TEST(StripHeaders, Attack26Table) {
-    struct Row { const char* name; bool ours; };
+    struct Row {
+        const char* name;
+        bool ours;
+    };
     const Row rows[] = {
-        {"PAYMENT-SIGNATURE", true}, {"payment-signature", true}, {"Payment_Signature", true},
-        {"X-PAYMENT", true}, {"x_payment", true}, {"X-Payment-Response", true}, {"PAYMENT-REQUIRED", true},
-        {"PAYMENT-RESPONSE", true}, {"SIGN-IN-WITH-X", true}, {"Settlement-Overrides", true},
-        {"settlement_overrides", true}, {"EXTENSION-RESPONSES", true}, {"X402-Payment-Key", true},
-        {"x402_payer", true}, {"X402-", true}, {"Authorization", false}, {"X402", false}, {"X-402", false},
-        {"Payment", false}, {"X-Payments", false}, {"My-X402-Key", false}, {"Cookie", false}, {"", false},
+        {"PAYMENT-SIGNATURE", true},
+        {"payment-signature", true},
+        {"Payment_Signature", true},
+        {"X-PAYMENT", true},
+        {"x_payment", true},
+        {"X-Payment-Response", true},
+        {"PAYMENT-REQUIRED", true},
+        {"PAYMENT-RESPONSE", true},
+        {"SIGN-IN-WITH-X", true},
+        {"Settlement-Overrides", true},
+        {"settlement_overrides", true},
+        {"EXTENSION-RESPONSES", true},
+        {"X402-Payment-Key", true},
+        {"x402_payer", true},
+        {"X402-", true},
+        {"Authorization", false},
+        {"X402", false},
+        {"X-402", false},
+        {"Payment", false},
+        {"X-Payments", false},
+        {"My-X402-Key", false},
+        {"Cookie", false},
+        {"", false},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
         EXPECT_EQ(is_payment_layer_header(row.name), row.ours);
     }
-    net::Headers headers = with({{"Host", "a"}, {"X402-Payer", "0xme"}, {"x-payment", "1"}, {"Accept", "*/*"},
+    net::Headers headers = with({{"Host", "a"},
+                                 {"X402-Payer", "0xme"},
+                                 {"x-payment", "1"},
+                                 {"Accept", "*/*"},
                                  {"X402-Payer", "0xtwo"}});
     strip_payment_layer_headers(headers);
     ASSERT_EQ(headers.list().size(), 2U);

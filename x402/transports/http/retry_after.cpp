@@ -26,8 +26,10 @@ std::optional<int> digits(std::string_view text) {
 
 // "Sun, 06 Nov 1994 08:49:37 GMT": every piece at its place. The name of the day is not looked at.
 std::optional<Instant> parse_date(std::string_view text) {
-    if (text.size() != kDateLength || text.substr(3, 2) != ", " || text.substr(25) != " GMT") return std::nullopt;
-    if (text[7] != ' ' || text[11] != ' ' || text[16] != ' ' || text[19] != ':' || text[22] != ':') return std::nullopt;
+    if (text.size() != kDateLength || text.substr(3, 2) != ", " || text.substr(25) != " GMT")
+        return std::nullopt;
+    if (text[7] != ' ' || text[11] != ' ' || text[16] != ' ' || text[19] != ':' || text[22] != ':')
+        return std::nullopt;
     const auto month = std::find(kMonths.begin(), kMonths.end(), text.substr(8, 3));
     const auto day = digits(text.substr(5, 2));
     const auto year = digits(text.substr(12, 4));
@@ -36,9 +38,10 @@ std::optional<Instant> parse_date(std::string_view text) {
     const auto second = digits(text.substr(23, 2));
     if (month == kMonths.end() || !day || !year || !hour || !minute || !second) return std::nullopt;
     if (*hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-    const std::chrono::year_month_day date{std::chrono::year{*year},
-                                           std::chrono::month{static_cast<unsigned>(month - kMonths.begin()) + 1},
-                                           std::chrono::day{static_cast<unsigned>(*day)}};
+    const std::chrono::year_month_day date{
+        std::chrono::year{*year},
+        std::chrono::month{static_cast<unsigned>(month - kMonths.begin()) + 1},
+        std::chrono::day{static_cast<unsigned>(*day)}};
     if (!date.ok()) return std::nullopt;
     return std::chrono::sys_days{date} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
            std::chrono::seconds{*second};

@@ -9,8 +9,8 @@
 
 namespace x402::transports {
 
-// How long to wait from `now`: never negative, at most a day. Nothing for what is neither digits nor a date in
-// the preferred format ("Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 5.6.7).
+// How long to wait from `now`: never negative, at most a day. Nothing for what is neither digits
+// nor a date in the preferred format ("Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 5.6.7).
 std::optional<Duration> parse_retry_after(std::string_view value, Instant now);
 
 }  // namespace x402::transports

@@ -11,7 +11,11 @@ using namespace std::chrono_literals;
 
 TEST(RetryAfter, Table) {
     const Instant now = from_unix_s(784111777);  // Sun, 06 Nov 1994 08:49:37 GMT (RFC 9110 5.6.7)
-    struct Row { const char* name; const char* value; std::optional<Duration> want; };
+    struct Row {
+        const char* name;
+        const char* value;
+        std::optional<Duration> want;
+    };
     const Row rows[] = {
         {"seconds", "7", 7s},
         {"zero", "0", 0s},

@@ -68,7 +68,9 @@ std::string World::verify(const Payment& payment) {
     return got->valid() ? "" : got->refusal->code;
 }
 
-Result<Plan> World::try_plan(const Payment& payment) { return wait_for(scheme().plan(payment)); }
+Result<Plan> World::try_plan(const Payment& payment) {
+    return wait_for(scheme().plan(payment));
+}
 
 Plan World::plan(const Payment& payment) {
     auto got = try_plan(payment);
