@@ -53,7 +53,6 @@ format:
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 -i
 
 install: build
-	@tools/build.sh release all
 	@cmake --install build/release --prefix $(PREFIX)
 
 clean:

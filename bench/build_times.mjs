@@ -40,15 +40,15 @@ export function buildReport(machine, builds) {
   const told = machine.filter(([what]) => TOLD.has(what));
   const facts = told.map(([what, value]) => `- ${what}: ${value}`);
   return `<!-- SPDX-License-Identifier: Apache-2.0 -->
-# How long a build takes
+# How long set-up, builds and tests take
 
-Written by \`bench/build_times.mjs\` from the times that \`tools/build.sh\` has noted on this
-machine, in seconds. The longest of a preset is normally the one from nothing; later ones build
-what has changed, with ccache where it is installed.
+Written by \`bench/build_times.mjs\` from the seconds that \`make setup\`, \`tools/build.sh\` and
+\`make test\` have noted on this machine. The longest of a step is normally the one from nothing;
+later ones build what has changed, with ccache where it is installed.
 
 ${facts.join("\n")}
 
-| preset | targets | builds | longest | median | last |
+| step | of | times | longest | median | last |
 | --- | --- | --- | --- | --- | --- |
 ${builds.map(rowOf).join("\n")}
 `;

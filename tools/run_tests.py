@@ -139,7 +139,11 @@ def main():
             node_tests(totals, slow_suites())
         if build(totals, "asan", "all", "header_check"):
             unit_tests(totals, "asan")
-    print(f"in {time.monotonic() - started:.0f} s")
+    total = time.monotonic() - started
+    tests = sum(seconds for _, seconds in totals.times)
+    print(f"in {total:.0f} s, {tests:.0f} s of it tests")
+    with open(os.path.join(ROOT, "build", "times.txt"), "a", encoding="utf-8") as file:
+        file.write(f"build tests {tests:.0f} {mode}\nbuild whole-run {total:.0f} {mode}\n")
     return finish(totals)
 
 

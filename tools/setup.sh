@@ -122,5 +122,8 @@ flock 9
 
 install_packages
 install_npm_packages
-[ "$SECONDS" -gt 1 ] && say "everything is there: $SECONDS s"
+if [ "$SECONDS" -gt 1 ]; then
+    say "everything is there: $SECONDS s"
+    echo "build set-up $SECONDS packages" >>"$root/build/times.txt"
+fi
 exit 0

@@ -182,6 +182,13 @@ void tell_payments(const SlotRun& slot, Event event) {
     }
 }
 
+// Keys that count are decimal: the shorter is the smaller. A gap that was filled later is older all
+// the same.
+bool comes_before(const Slot& left, const Slot& right) {
+    if (left.key.size() != right.key.size()) return left.key.size() < right.key.size();
+    return left.key < right.key;
+}
+
 SlotEvent wait_event(const Desk& desk, const Line& line, const SlotRun& slot) {
     SlotTimes times;
     times.now = desk.env.clock.steady();
@@ -192,11 +199,9 @@ SlotEvent wait_event(const Desk& desk, const Line& line, const SlotRun& slot) {
     times.attempts = static_cast<std::uint32_t>(slot.attempts.size());
     times.accepted = slot.accepted;
     times.can_replace = line.network->can_replace() && !slot.lane->retired;
-    for (const SlotPtr& open : line.open) {
-        if (open->lane != slot.lane || open->landed) continue;
-        times.oldest = open.get() == &slot;
-        break;
-    }
+    times.oldest = std::none_of(line.open.begin(), line.open.end(), [&](const SlotPtr& open) {
+        return open->lane == slot.lane && !open->landed && comes_before(open->slot, slot.slot);
+    });
     return judge_wait(times);
 }
 
@@ -275,6 +280,8 @@ Task<void> find_orphans(DeskPtr desk) {
     if (!desk->orphans) co_return;
     desk->orphans = false;
     const auto found = co_await reconcile(desk);
+    // A store that refuses to be read, or is another's by now, is no store to be ready with.
+    desk->store_trouble = !found.has_value();
     if (found) co_return;
     log::error("journal_trouble", {{"error", to_string(found.error())}});
     desk->orphans = true;

@@ -194,9 +194,9 @@ SlotPtr make_slot(const Desk& desk, const Departure& departure, const Slot& slot
 
 // Whether the row is there although the write's answer was an error: taking another slot would then
 // be a second.
-Task<bool> was_written(DeskPtr desk, SlotPtr slot) {
+Task<Result<bool>> was_written(DeskPtr desk, SlotPtr slot) {
     const auto open = co_await desk->store.open_slots(slot->name.network);
-    if (!open) co_return false;
+    if (!open) co_return fail(open.error());
     for (const store::SlotRecord& record : *open) {
         if (record.name == slot->name)
             co_return record.payments == slot->keys&& record.attempts.empty();
@@ -224,8 +224,13 @@ Task<Result<SlotPtr>> try_slot(DeskPtr desk, const Departure& departure,
     if (!taken) {
         // What the store holds and this table does not is read again before the next try.
         lane.recorded.reset();
-        const bool written = co_await was_written(desk, run);
-        if (!written) co_return fail(taken.error());
+        Result<bool> written = co_await was_written(desk, run);
+        while (!written) {
+            const bool on = co_await pause(desk, kFirstPause);
+            if (!on) co_return fail(taken.error());
+            written = co_await was_written(desk, run);
+        }
+        if (!*written) co_return fail(taken.error());
         X402_CO_TRY_VOID(co_await load_recorded(desk, line, lane));
         co_return run;
     }

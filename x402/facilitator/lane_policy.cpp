@@ -41,7 +41,10 @@ std::vector<std::size_t> choose_departure(const LaneView& lane, std::span<const 
     std::size_t actions = 0;
     for (std::size_t at = 0; at < queue.size(); ++at) {
         if (queue[at].held) continue;
-        if (queue[at].alone) return {at};
+        // Whoever goes alone goes first, but never past one who has waited for company long enough.
+        const bool late = first != queue.size() && lane.now - queue[first].since >= lane.gather;
+        if (queue[at].alone && !late) return {at};
+        if (queue[at].alone) continue;
         first = std::min(first, at);
         actions += queue[at].actions;
     }

@@ -68,6 +68,7 @@ TEST(LanePolicy, Departures) {
         {"who is held stays, the others go", view(0), held, kEverybody, {1, 3}},
         {"who is held stays, even alone", view(0, 10s), all_held, kEverybody, {}},
         {"the cap of slots holds for all", view(3, 10s), six, kEverybody, {}},
+        {"but not past one who waits for too long", view(1, 10s), lonely, kEverybody, {0, 2}},
         {"also for who goes alone", view(3), lonely, kEverybody, {}},
         {"what has landed takes no place of it",
          crowded_but_landed(),

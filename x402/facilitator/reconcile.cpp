@@ -104,6 +104,11 @@ void restore_slot(const DeskPtr& desk, Line& line, const store::SlotRecord& reco
     }
     auto group = payments_of(*desk, record, *read, records);
     if (!group) {
+        // Somebody works on one of its payments just now: looked at again when he has left the
+        // desk.
+        for (const PaymentKey& key : record.payments) {
+            if (desk->lives.contains(key)) desk->orphans = true;
+        }
         log::error("slot_not_restored",
                    {{"signer", record.name.signer}, {"slot", record.name.key}});
         return;

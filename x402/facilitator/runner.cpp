@@ -104,6 +104,8 @@ Task<void> end_unavailable(DeskPtr desk, LivePtr live, Reason reason) {
     if (!pass) co_return;
     const store::PaymentEnd end = failed_end(*live, refuse(reason), "");
     const auto written = co_await write_end(desk, end);
+    // The record is not as we believed: the watch reads the journal again.
+    if (!written) desk->orphans = true;
     Ended ended;
     ended.how = written ? Ended::How::unavailable : Ended::How::look_again;
     ended.reason = reason;

@@ -54,6 +54,15 @@ Task<Result<SettleResponse>> refuse_or_duplicate(DeskPtr desk, const Ask& ask,
     co_return failed_answer(ask.admitted.subject(), refusal);
 }
 
+// Somebody may have begun the same payment while it was looked at, and then what the network says
+// is his doing: the desk and the journal have the last word. Not verified, so this begins nothing.
+Task<Result<SettleResponse>> unless_begun(DeskPtr desk, const Ask& ask,
+                                          Result<SettleResponse> judged) {
+    auto answer = co_await settle_hopping(desk, ask);
+    if (answer) co_return std::move(*answer);
+    co_return judged;
+}
+
 Task<Result<SettleResponse>> settle_fresh(DeskPtr desk, Ask& ask) {
     if (desk->draining)
         co_return not_judged(Errc::unreachable, Reason::server_stopping, "the facilitator stops");
@@ -61,9 +70,15 @@ Task<Result<SettleResponse>> settle_fresh(DeskPtr desk, Ask& ask) {
         co_return failed_answer(ask.admitted.subject(), *refusal);
     }
     const auto verdict = co_await ask.admitted.scheme->verify(ask.admitted.payment);
-    if (!verdict)
-        co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(verdict.error()));
-    if (!verdict->valid()) co_return co_await refuse_or_duplicate(desk, ask, *verdict->refusal);
+    if (!verdict) {
+        Result<SettleResponse> trouble =
+            not_judged(Errc::unreachable, Reason::unavailable, to_string(verdict.error()));
+        co_return co_await unless_begun(desk, ask, std::move(trouble));
+    }
+    if (!verdict->valid()) {
+        Result<SettleResponse> judged = co_await refuse_or_duplicate(desk, ask, *verdict->refusal);
+        co_return co_await unless_begun(desk, ask, std::move(judged));
+    }
     ask.verified = true;
     auto answer = co_await settle_hopping(desk, ask);
     if (answer) co_return std::move(*answer);

@@ -42,11 +42,15 @@ Result<std::vector<CallAnswer>> decode_aggregate(ByteView data, std::size_t coun
     X402_TRY(const AbiReader tuples, array.from(1));
     std::vector<CallAnswer> out;
     out.reserve(count);
+    // Offsets of different tuples may point at the same bytes, and each would be copied.
+    std::size_t total = 0;
     for (std::size_t i = 0; i < count; ++i) {
         X402_TRY(const AbiReader tuple, tuples.at(i));
         CallAnswer answer;
         X402_TRY(answer.ok, tuple.boolean(0));
         X402_TRY(answer.data, tuple.bytes(1));
+        total += answer.data.size();
+        if (total > data.size()) return fail(Errc::bad_peer, "Multicall3's answers overlap");
         out.push_back(std::move(answer));
     }
     return out;

@@ -293,6 +293,15 @@ Task<Result<Fees>> EvmNetwork::next_fees(std::span<const Attempt> earlier) {
     co_return before ? bumped(*before, market, cap) : fees_for(market, cap);
 }
 
+// A slot that only waits for its confirmations needs no dearer attempt.
+Task<Result<void>> EvmNetwork::refuse_used(const Slot& slot) {
+    X402_CO_TRY(const Address own, parse_wire_address(slot.signer));
+    X402_CO_TRY(const std::uint64_t wanted, nonce_of(slot));
+    X402_CO_TRY(const std::uint64_t used, co_await rpc_.nonce(own, "latest"));
+    if (used > wanted) co_return fail(Errc::refused, "the slot's nonce is mined already");
+    co_return Result<void>{};
+}
+
 Task<Result<Attempt>> EvmNetwork::sign(const Slot& slot, std::span<const Action> actions,
                                        const Simulation& simulation,
                                        std::span<const Attempt> earlier) {
@@ -302,6 +311,7 @@ Task<Result<Attempt>> EvmNetwork::sign(const Slot& slot, std::span<const Action>
         co_return fail(Errc::invalid, "the slot is another network's");
     }
     X402_CO_TRY(const Actions read, read_actions(actions));
+    if (!earlier.empty()) X402_CO_TRY_VOID(co_await refuse_used(slot));
     X402_CO_TRY(const Fees fees, co_await next_fees(earlier));
     X402_CO_TRY(Transaction tx, compose(read, simulation, slot));
     tx.chain_id = options_.chain_id;

@@ -73,6 +73,7 @@ private:
     using Actions = std::vector<TransferAction>;
     const Signer* find_signer(const SignerId& signer) const noexcept;
     Task<Result<FeeMarket>> fee_market();
+    Task<Result<void>> refuse_used(const Slot& slot);
     Task<Result<Fees>> next_fees(std::span<const Attempt> earlier);
     Task<Result<Simulation>> simulate_one(TransferAction action, Address from);
     Task<Result<Simulation>> simulate_group(Actions actions, Address from);

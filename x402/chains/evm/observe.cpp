@@ -26,12 +26,17 @@ struct FirstLook {
     std::uint64_t nonce = 0;
 };
 
-Result<FirstLook> read_first_look(const std::vector<net::RpcReply>& replies) {
+Result<FirstLook> read_first_look(const std::vector<net::RpcReply>& replies,
+                                  std::span<const std::string> ids) {
     FirstLook look;
     const std::size_t attempts = replies.size() - 2;
     for (std::size_t i = 0; i < attempts; ++i) {
         X402_TRY(auto receipt, read_receipt(replies[i]));
-        if (receipt) look.receipt = std::move(*receipt);
+        if (!receipt) continue;
+        if (to_hex0x(receipt->transaction.view()) != ids[i]) {
+            return fail(Errc::bad_peer, "a receipt of another transaction");
+        }
+        look.receipt = std::move(*receipt);
     }
     X402_TRY(look.latest, read_number(replies[attempts]));
     X402_TRY(look.nonce, read_number(replies[attempts + 1]));
@@ -118,7 +123,7 @@ Task<Result<Seen>> EvmNetwork::observe(const Slot& slot, std::span<const Action>
     calls.push_back(ask_nonce(signer, "latest"));
     const auto replies = co_await rpc_.batch(std::move(calls));
     if (!replies) co_return state_only(SeenState::unknown);
-    auto look = read_first_look(*replies);
+    auto look = read_first_look(*replies, ids);
     if (!look) co_return state_only(SeenState::unknown);
     if (!look->receipt) {
         if (look->nonce <= nonce) co_return state_only(SeenState::waiting);

@@ -22,10 +22,16 @@ std::size_t calls_in(const ReadRequest& request) noexcept {
     return request.reads.size() + (request.simulation ? 1 : 0) + (request.code_of ? 1 : 0);
 }
 
-net::RpcCall ask_contract(const ContractCall& call) {
+// A payer's own contract decides what a call costs and how much it answers: both are bounded by
+// gas.
+constexpr std::uint64_t kReadGas = 500'000;
+constexpr std::uint64_t kSimulationGas = 2'000'000;
+
+net::RpcCall ask_contract(const ContractCall& call, std::optional<std::uint64_t> gas) {
     CallRequest request;
     request.to = call.to;
     request.data = call.data;
+    request.gas = gas;
     return ask_call(request, "latest");
 }
 
@@ -48,8 +54,8 @@ Result<ReadAnswer> collect(const ReadRequest& request, std::span<const net::RpcR
 }
 
 void put_calls(const ReadRequest& request, std::vector<net::RpcCall>& calls) {
-    for (const ContractCall& read : request.reads) calls.push_back(ask_contract(read));
-    if (request.simulation) calls.push_back(ask_contract(*request.simulation));
+    for (const ContractCall& read : request.reads) calls.push_back(ask_contract(read, kReadGas));
+    if (request.simulation) calls.push_back(ask_contract(*request.simulation, kSimulationGas));
     if (request.code_of) calls.push_back(ask_code(*request.code_of));
 }
 
@@ -228,13 +234,14 @@ Task<Result<std::vector<ReadAnswer>>> SharedReader::ask_aggregate(Members group)
     }
     const ContractCall whole{multicall_address(), encode_aggregate(inner)};
     std::vector<net::RpcCall> calls;
-    calls.push_back(ask_contract(whole));
+    calls.push_back(ask_contract(whole, {}));
     for (const auto& waiter : group) {
         if (waiter->request.code_of) calls.push_back(ask_code(*waiter->request.code_of));
     }
     X402_CO_TRY(const auto replies, co_await rpc_.batch(std::move(calls)));
     X402_CO_TRY(const CallAnswer all, read_call(replies[0]));
-    if (!all.ok) co_return fail(Errc::bad_peer, "Multicall3 reverted");
+    // One call may have eaten the gas of all: then everybody is asked about by himself.
+    if (!all.ok) co_return co_await ask_each(std::move(group));
     X402_CO_TRY(auto answers, decode_aggregate(all.data, inner.size()));
     std::vector<ReadAnswer> out(group.size());
     std::size_t at = 0;

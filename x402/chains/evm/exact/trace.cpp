@@ -152,6 +152,7 @@ Task<Result<Trace>> Tracer::read_found(const ReadPayment& read, const Block& fin
     X402_CO_TRY(const auto receipt, co_await rpc_.receipt(to_hex0x(log.transaction.view())));
     // Beyond the finalized block it may still be taken back; a reverted transaction has no logs.
     if (!receipt || !receipt->ok || receipt->block > final_block.number) co_return Trace{};
+    if (receipt->transaction != log.transaction) co_return Trace{};
     X402_CO_TRY(const Block block, co_await rpc_.block(block_tag(receipt->block)));
     if (block.hash != receipt->block_hash) co_return Trace{};
     const TransferAction action = action_of(read);
