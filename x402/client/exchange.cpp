@@ -105,6 +105,12 @@ Task<Exchange> exchange(const Client::Core& core, const Request& request, const 
         message.guard_private_addresses = must_guard(core.options.policy, current.url, url.host);
         net::ClientRequest sent = message;
         current.answer = co_await core.options.transport.send(std::move(sent));
+        // An earlier hop has the payment: that this one was not reached proves nothing.
+        if (hop > 0 && payment != nullptr && !current.answer) {
+            Error lost = current.answer.error();
+            lost.code = Errc::interrupted;
+            current.answer = fail(std::move(lost));
+        }
         const auto next = next_hop(current, message, payment != nullptr);
         if (!next || hop == kRedirects) break;
         adopt_redirect(message, current.answer->status);

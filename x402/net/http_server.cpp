@@ -274,8 +274,9 @@ private:
 Task<Result<std::string>> Exchange::read_all(std::size_t max_bytes) {
     const std::uint64_t announced = request().content_length.value_or(0);
     if (announced > max_bytes) co_return fail(Errc::too_large, "the body is larger than allowed");
-    // One byte more than is known: it shows the end, or a body that is too large.
-    std::string body(static_cast<std::size_t>(announced) + 1, '\0');
+    // Grows with what arrives: an announcement alone takes no memory.
+    constexpr std::uint64_t kFirst = 64 * 1024;
+    std::string body(static_cast<std::size_t>(std::min(announced, kFirst)) + 1, '\0');
     std::size_t size = 0;
     for (;;) {
         if (size == body.size())

@@ -13,12 +13,16 @@ namespace x402::server {
 namespace {
 
 // Frameworks let these change the method or the path of a request after the gateway has judged it.
-constexpr std::array<std::string_view, 12> kOverrides = {
-    "X-HTTP-Method-Override", "X-HTTP-Method",    "X-Method-Override",  "X-Original-URL",
-    "X-Original-URI",         "X-Rewrite-URL",    "X-Forwarded-For",    "X-Forwarded-Host",
-    "X-Forwarded-Proto",      "X-Forwarded-Port", "X-Forwarded-Prefix", "Forwarded"};
+constexpr std::array<std::string_view, 17> kOverrides = {
+    "X-HTTP-Method-Override", "X-HTTP-Method",      "X-Method-Override",  "X-Original-URL",
+    "X-Original-URI",         "X-Rewrite-URL",      "X-Forwarded-For",    "X-Forwarded-Host",
+    "X-Forwarded-Proto",      "X-Forwarded-Port",   "X-Forwarded-Prefix", "Forwarded",
+    "X-Forwarded-Uri",        "X-Forwarded-Method", "X-Forwarded-Server", "X-Original-Method",
+    "X-Envoy-Original-Path"};
 constexpr std::array<std::string_view, 5> kReplaced = {"Host", "Content-Length", "Expect",
                                                        "X-Real-IP", "Via"};
+constexpr std::array<std::string_view, 4> kHop = {"Transfer-Encoding", "Keep-Alive",
+                                                  "Proxy-Connection", "Proxy-Authorization"};
 constexpr std::size_t kForwardHeaders = 3;
 constexpr std::string_view kExposed = "PAYMENT-REQUIRED, PAYMENT-RESPONSE, Retry-After";
 constexpr std::string_view kAllowedHeaders =
@@ -39,9 +43,15 @@ bool is_one_of(const std::array<std::string_view, N>& names, std::string_view na
                        [name](std::string_view each) { return same_name(each, name); });
 }
 
+// Names of this hop in a spelling that remove_hop_by_hop does not know, but servers that cannot
+// tell '_' from '-' do.
+bool is_disguised_hop(std::string_view name) noexcept {
+    return name.find('_') != std::string_view::npos && is_one_of(kHop, name);
+}
+
 bool is_taken_out(std::string_view name) noexcept {
     return transports::is_payment_layer_header(name) || is_one_of(kOverrides, name) ||
-           is_one_of(kReplaced, name);
+           is_one_of(kReplaced, name) || is_disguised_hop(name);
 }
 
 std::string_view address_of(std::string_view peer) noexcept {

@@ -2,6 +2,8 @@
 // Losses. See losses.hpp; any thread.
 #include "x402/server/losses.hpp"
 
+#include <algorithm>
+
 namespace x402::server {
 namespace {
 
@@ -19,9 +21,14 @@ void Losses::note(const std::string& payer, const std::string& route, Instant no
             return each.second.until < now && each.second.losses.back() + kWindow < now;
         });
     }
-    // Losses cost their causer a verified payment each, so a full table is an attack; the newest
-    // are let go.
-    if (rows_.size() >= kMostRows) return;
+    // Losses cost their causer a verified payment each, so a full table is an attack: whoever is
+    // not cooling down makes room, or it would protect nobody else.
+    if (rows_.size() >= kMostRows) {
+        const auto idle = std::find_if(rows_.begin(), rows_.end(),
+                                       [now](const auto& each) { return each.second.until < now; });
+        if (idle == rows_.end()) return;
+        rows_.erase(idle);
+    }
     Row& row = rows_[{payer, route}];
     row.losses.push_back(now);
     if (row.losses.size() > kTolerated) row.losses.pop_front();

@@ -191,7 +191,15 @@ Task<Event> PaidCall::look_up() {
         retry_after_s_ = kRetrySoon;
         co_return Event::unjudged;
     }
-    if (!*found || (*found)->state == GrantState::released) co_return Event::no_record;
+    if (!*found) co_return Event::no_record;
+    if ((*found)->state == GrantState::released) {
+        // What came to nothing may stand on a chain for all to see: only who was given its offer
+        // may try again.
+        const Hash32& before = (*found)->quote;
+        if (before == Hash32{} || before == quote_hash(quote_)) co_return Event::no_record;
+        say(Reason::payment_already_used);
+        co_return Event::unjudged;
+    }
     record_ = std::move(**found);
     const bool orphan = co_await release_orphan();
     co_return orphan ? Event::no_record : Event::record;
@@ -373,6 +381,10 @@ Task<Event> PaidCall::claim() {
     // Under the seat: one payment makes us hold one body.
     const auto untaken = co_await take_body();
     if (untaken) co_return *untaken;
+    // Verifying, waiting for an earlier payment and a slow body take time, and nobody works for a
+    // dying payment.
+    refusal_ = judge_here(offer_);
+    if (refusal_) co_return Event::mismatch;
     auto claimed = co_await desk_.store.claim(new_record());
     if (!claimed) {
         log::error("grant_not_claimed", {{"detail", to_string(claimed.error())}});

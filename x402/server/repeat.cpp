@@ -70,6 +70,11 @@ Task<void> PaidCall::answer_record() {
             // Another request may have been faster: the record is read again under the seat.
             const bool mine = co_await take_record(record_->key, record_->idempotency_key);
             if (!mine) break;
+            // It may have learned its body meanwhile, from the run that had it.
+            if (body_.whole() && record_->body && *record_->body != body_.hash()) {
+                say(Reason::payment_already_used);
+                co_return co_await refuse_now(std::nullopt);
+            }
             const Awaited awaited = co_await await_record();
             if (awaited != Awaited::settled) co_return;
             if (answer_kept()) co_return co_await deliver_stored();

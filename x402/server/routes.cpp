@@ -125,13 +125,28 @@ RouteTable::RouteTable(std::vector<RouteEntry> entries, bool open_by_default)
             if (!segment.empty()) segment = loosened("/" + segment).substr(1);
         }
         loose.last_slash = false;
-        loose_paid_.push_back(std::move(loose));
+        loose_paid_.push_back({std::move(loose), i});
     }
 }
 
 Routing RouteTable::find(std::string_view method, const Path& path) const {
-    if (const auto index = first_match(method, path.text)) return {Routed::route, *index};
-    return without_route(path);
+    const auto index = first_match(method, path.text);
+    if (!index) return without_route(path);
+    if (comes_near_dearer(*index, method, path.text)) return {Routed::ambiguous, 0};
+    return {Routed::route, *index};
+}
+
+// A wildcard below a paid route would let through what an upstream that folds case, or forgives a
+// last slash, reads as the paid path.
+bool RouteTable::comes_near_dearer(std::size_t index, std::string_view method,
+                                   const std::string& path) const {
+    if (entries_[index].pattern.literal()) return false;
+    if (loose_paid_.empty() || loose_paid_.front().index >= index) return false;
+    const std::string loose = loosened(path);
+    return std::any_of(loose_paid_.begin(), loose_paid_.end(), [&](const LoosePaid& each) {
+        return each.index < index && fits_method(each.pattern, method) &&
+               fits_path(each.pattern, loose);
+    });
 }
 
 std::optional<std::size_t> RouteTable::first_match(std::string_view method,
@@ -165,7 +180,7 @@ Routing RouteTable::without_route(const Path& path) const {
     const std::string loose = loosened(path.text);
     const bool near =
         std::any_of(loose_paid_.begin(), loose_paid_.end(),
-                    [&loose](const RoutePattern& each) { return fits_path(each, loose); });
+                    [&loose](const LoosePaid& each) { return fits_path(each.pattern, loose); });
     return {near ? Routed::ambiguous : Routed::open, 0};
 }
 

@@ -56,9 +56,15 @@ public:
 private:
     std::optional<std::size_t> first_match(std::string_view method, const std::string& path) const;
     Routing without_route(const Path& path) const;
+    bool comes_near_dearer(std::size_t index, std::string_view method,
+                           const std::string& path) const;
 
     std::vector<RouteEntry> entries_;
-    std::vector<RoutePattern> loose_paid_;  // the paid patterns as loosened() writes paths
+    struct LoosePaid {
+        RoutePattern pattern;  // as loosened() writes paths
+        std::size_t index;
+    };
+    std::vector<LoosePaid> loose_paid_;  // of the paid entries, in their order
     std::unordered_map<std::string, std::vector<std::size_t>> literals_;
     std::vector<std::size_t> wild_;
     bool open_by_default_ = false;

@@ -129,6 +129,18 @@ TEST(RouteTable, FirstMatchWins) {
 }
 
 // attacks.md 25: whatever the spelling, never open.
+// Upstreams fold case and forgive a last slash; a free wildcard must not carry such a path there.
+TEST(RouteTable, NothingNearAPaidRouteSlipsThroughALaterWildcard) {
+    const RouteTable routes = table({{"GET /premium", false}, {"GET /*", true}}, false);
+    EXPECT_EQ(route(routes, "GET", "/premium").index, 0U);
+    for (const char* near : {"/Premium", "/premium/", "/PREMIUM"}) {
+        EXPECT_EQ(route(routes, "GET", near).kind, Routed::ambiguous) << near;
+    }
+    EXPECT_EQ(route(routes, "GET", "/other").kind, Routed::route);
+    const RouteTable wide_first = table({{"GET /*", true}, {"GET /premium/x", false}}, false);
+    EXPECT_EQ(route(wide_first, "GET", "/Premium/x").kind, Routed::route) << "the owner's order";
+}
+
 TEST(RouteTable, NothingNearAPaidRouteIsOpen) {
     const RouteTable routes =
         table({{"GET /api/premium", false}, {"GET /items/:id", false}, {"GET /ok", true}}, true);
