@@ -211,6 +211,8 @@ Task<void> bump(DeskPtr desk, Line* line, SlotPtr slot) {
     if (!attempt) {
         log::warn("not_bumped",
                   {{"signer", slot->slot.signer}, {"error", to_string(attempt.error())}});
+        // Ruled out, not in trouble: the next look would only hear the same.
+        if (!attempt.error().retryable) slot->last_attempt = desk->env.clock.steady();
         co_await send(desk, line, slot);
         co_return;
     }

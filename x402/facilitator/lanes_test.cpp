@@ -96,6 +96,31 @@ TEST(Stuck, AllHashesAreWatched) {
     EXPECT_EQ(moves_of(world, "n1"), 1U);
 }
 
+// It is asked again after another patience, not at each look: every look would send and log.
+Task<void> bump_ruled_out(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    ledger.auto_mine = false;
+    const Later later = settle_later(life, order("n1"));
+    const bool sent = co_await until(life, [&] { return ledger.broadcasts == 1; });
+    EXPECT_TRUE(sent);
+    ledger.sign_refuses = true;
+    const std::function<bool()> never = [] { return false; };
+    const bool ended = co_await until(life, never, 60s);
+    EXPECT_FALSE(ended);
+    EXPECT_GE(ledger.broadcasts, 4U) << "the same bytes are sent again";
+    EXPECT_LE(ledger.broadcasts, 8U);
+    ledger.sign_refuses = false;
+    ledger.auto_mine = true;
+    ledger.mine();
+    const bool done = co_await wait_answer(life, later);
+    EXPECT_TRUE(done);
+}
+TEST(Stuck, ABumpThatIsRuledOutIsNotTriedAtEachLook) {
+    World world;
+    EXPECT_TRUE(live(world, bump_ruled_out));
+    EXPECT_EQ(moves_of(world, "n1"), 1U);
+}
+
 Task<void> grouped(Life& life) {
     Ledger& ledger = life.world.ledger;
     ledger.auto_mine = false;

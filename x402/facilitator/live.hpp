@@ -71,8 +71,8 @@ struct SlotRun {
     Lane* lane = nullptr;
     bool busy = false;  // a courier works on it
     bool accepted = false;
-    bool landed = false;  // used up on the network: nobody need wait for it any more
-    Duration last_attempt{};
+    bool landed = false;      // used up on the network: nobody need wait for it any more
+    Duration last_attempt{};  // recorded, or ruled out by the network
     Duration last_sent{};
 };
 using SlotPtr = std::shared_ptr<SlotRun>;
