@@ -120,21 +120,7 @@ Result<int> run_facilitator(const RoleFlags& flags) {
 }  // namespace
 
 void add_facilitator(CLI::App& app, std::function<int()>& run) {
-    auto* command = app.add_subcommand("facilitator", "verify and settle payments for others");
-    const auto flags = std::make_shared<RoleFlags>();
-    command->add_option("--config", flags->config, "facilitator.toml")->required();
-    command->add_flag("--check", flags->check,
-                      "only read the configuration and say whether it is good");
-    command->add_flag("--json", flags->json, "messages as JSON");
-    command->add_option("--log", flags->log, "debug, info, warn, error or off")
-        ->capture_default_str();
-    command->callback([flags, &run] {
-        run = [flags] {
-            set_log_level(flags->log);
-            const Result<int> code = run_facilitator(*flags);
-            return code ? *code : report(code.error(), *flags);
-        };
-    });
+    add_role({app, run}, "facilitator", "verify and settle payments for others", run_facilitator);
 }
 
 }  // namespace x402::apps

@@ -228,21 +228,7 @@ Result<int> run_gateway(const RoleFlags& flags) {
 }  // namespace
 
 void add_gateway(CLI::App& app, std::function<int()>& run) {
-    auto* command = app.add_subcommand("gateway", "ask for payment in front of an API");
-    const auto flags = std::make_shared<RoleFlags>();
-    command->add_option("--config", flags->config, "gateway.toml")->required();
-    command->add_flag("--check", flags->check,
-                      "only read the configuration and say whether it is good");
-    command->add_flag("--json", flags->json, "messages as JSON");
-    command->add_option("--log", flags->log, "debug, info, warn, error or off")
-        ->capture_default_str();
-    command->callback([flags, &run] {
-        run = [flags] {
-            set_log_level(flags->log);
-            const Result<int> code = run_gateway(*flags);
-            return code ? *code : report(code.error(), *flags);
-        };
-    });
+    add_role({app, run}, "gateway", "ask for payment in front of an API", run_gateway);
 }
 
 }  // namespace x402::apps

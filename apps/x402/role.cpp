@@ -24,6 +24,25 @@ std::unexpected<Error> at_section(const Tree& section, const Error& error) {
 
 }  // namespace
 
+void add_role(CommandLine line, const std::string& name, const std::string& purpose,
+              Result<int> (*start)(const RoleFlags&)) {
+    auto* command = line.app.add_subcommand(name, purpose);
+    const auto flags = std::make_shared<RoleFlags>();
+    command->add_option("--config", flags->config, name + ".toml")->required();
+    command->add_flag("--check", flags->check,
+                      "only read the configuration and say whether it is good");
+    command->add_flag("--json", flags->json, "messages as JSON");
+    command->add_option("--log", flags->log, "debug, info, warn, error or off")
+        ->capture_default_str();
+    command->callback([flags, start, &run = line.run] {
+        run = [flags, start] {
+            set_log_level(flags->log);
+            const Result<int> code = start(*flags);
+            return code ? *code : report(code.error(), *flags);
+        };
+    });
+}
+
 Result<void> check_networks(const Tree& root, const World& world, const AssetShelf& shelf,
                             const std::string& base_dir) {
     const Tree* sections = root.find("networks");

@@ -4,6 +4,8 @@
 // otherwise.
 #pragma once
 
+#include <CLI/CLI.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +28,14 @@ struct RoleFlags {
     bool json = false;   // errors as one JSON line on stderr
     std::string log = "info";
 };
+
+// Registers `x402 NAME` with these flags; an Error that `start` returns is reported. One thread.
+struct CommandLine {
+    CLI::App& app;
+    std::function<int()>& run;  // what to do when it was chosen
+};
+void add_role(CommandLine line, const std::string& name, const std::string& purpose,
+              Result<int> (*start)(const RoleFlags&));
 
 // Opens each configured network once, without asking it anything, so that its module reads its keys
 // and secrets; then every key that nobody read is an error.
