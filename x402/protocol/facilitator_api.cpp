@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "x402/protocol/codec_detail.hpp"
 #include "x402/protocol/reasons.hpp"
@@ -16,6 +17,30 @@ namespace {
 constexpr std::array<std::string_view, 4> kUndecided = {
     "settlement_pending", "unexpected_settle_error", "unexpected_error",
     "post_settlement_transfer_not_confirmed"};
+
+// Parts of codes that tell of a send, or of a wait for its end, that broke on the way.
+constexpr std::array<std::string_view, 5> kBroken = {"failed_to_get_receipt", "failed_to_execute",
+                                                     "failed_to_confirm", "timed_out",
+                                                     "not_confirmed"};
+
+// Codes that are the end of a transaction, so that one named beside them moves nothing any more.
+constexpr std::array<std::string_view, 5> kEnded = {
+    "duplicate_settlement", "invalid_transaction_state", "invalid_exact_evm_transaction_failed",
+    "invalid_exact_evm_transfer_event_mismatch", "transaction_failed"};
+
+bool is_one_of(std::string_view code, std::span<const std::string_view> codes) {
+    return std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
+bool speaks_of_breaking(std::string_view code) {
+    return std::any_of(kBroken.begin(), kBroken.end(),
+                       [code](std::string_view part) { return code.contains(part); });
+}
+
+// Whoever names a transaction has sent it. Only a code that says how it ended undoes that.
+bool may_be_mined(const SettleResponse& response) {
+    return !response.transaction.empty() && !is_one_of(response.error_reason, kEnded);
+}
 
 bool moved_something_known(const SettleResponse& response) {
     return !response.transaction.empty() || (response.amount && response.amount->is_zero());
@@ -58,12 +83,12 @@ std::optional<Outcome> find_outcome(std::string_view text) noexcept {
 Outcome outcome_of(const SettleResponse& response) {
     if (response.success)
         return moved_something_known(response) ? Outcome::settled : Outcome::unknown;
-    const bool undecided =
-        std::find(kUndecided.begin(), kUndecided.end(), response.error_reason) != kUndecided.end();
+    const std::string& code = response.error_reason;
+    const bool undecided = is_one_of(code, kUndecided) || speaks_of_breaking(code);
     // The reference facilitator changes a pending settlement's code when its own store fails; its
     // message tells.
     const bool renamed = response.error_message.starts_with(kUndecided.front());
-    return undecided || renamed ? Outcome::unknown : Outcome::failed;
+    return undecided || renamed || may_be_mined(response) ? Outcome::unknown : Outcome::failed;
 }
 
 bool is_duplicate(const SettleResponse& response) {

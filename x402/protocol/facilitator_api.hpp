@@ -53,10 +53,11 @@ public:
 
 // How a settle response is read: success with a transaction (or amount "0") is settled;
 // settlement_pending is unknown, and so are the codes by which facilitators say that they lost
-// sight of a settlement (unexpected_settle_error, unexpected_error,
-// post_settlement_transfer_not_confirmed, any code whose message begins with settlement_pending)
-// and a success without a transaction; duplicate_settlement and every other code are failed, and
-// is_duplicate tells the first apart.
+// sight of a settlement (unexpected_settle_error, unexpected_error, *_failed_to_get_receipt,
+// *_failed_to_execute_*, time-outs, any code whose message begins with settlement_pending), a
+// success without a transaction, and a refusal that names a transaction without saying by its code
+// how that ended; duplicate_settlement and every other code are failed, and is_duplicate tells the
+// first apart.
 Outcome outcome_of(const SettleResponse& response);
 bool is_duplicate(const SettleResponse& response);
 // Why a successful answer makes no sense for what was asked: no transaction and an amount that is
