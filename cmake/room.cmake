@@ -12,6 +12,14 @@ function(x402_use_pch target)
   target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp ${ARGN})
 endfunction()
 
+# x402_testing_hooks(files...): the sources of this folder that hold a hook for tests (x402/base/crash_point.hpp).
+# They alone know X402_TESTING, so that switching it rebuilds a handful of files.
+function(x402_testing_hooks)
+  if(X402_TESTING)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_DEFINITIONS X402_TESTING=1)
+  endif()
+endfunction()
+
 function(x402_room_files out pattern)
   file(GLOB_RECURSE found CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${pattern})
   set(mine)

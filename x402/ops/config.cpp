@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "x402/ops/config.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
