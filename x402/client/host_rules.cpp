@@ -12,21 +12,20 @@ bool must_guard(const Policy& policy, const net::UrlParts& url, std::string_view
 
 std::optional<PayError> cannot_pay_host(const Policy& policy, const net::UrlParts& url,
                                         std::span<const std::string> paid_hosts) {
-    if (host_allowed(policy, url.host) || net::is_loopback_host(url.host)) return std::nullopt;
+    if (host_allowed(policy, url.host)) return std::nullopt;
     const std::string allow = "pass --allow-host " + url.host + " if you trust it";
-    if (url.scheme != "https") {
+    const std::string mine = skeleton(url.host);
+    const bool known =
+        std::find(paid_hosts.begin(), paid_hosts.end(), url.host) != paid_hosts.end();
+    for (const std::string& paid : paid_hosts) {
+        if (known || skeleton(paid) != mine) continue;
+        return pay_error("lookalike_host",
+                         "this host only looks like " + paid + ", which was paid before", allow);
+    }
+    if (url.scheme != "https" && !net::is_loopback_host(url.host)) {
         return pay_error("insecure_transport",
                          "over plain http anybody on the way can change the recipient",
                          "use https, or " + allow);
-    }
-    const std::string mine = skeleton(url.host);
-    for (const std::string& paid : paid_hosts) {
-        if (paid == url.host) return std::nullopt;
-    }
-    for (const std::string& paid : paid_hosts) {
-        if (skeleton(paid) != mine || net::is_loopback_host(paid)) continue;
-        return pay_error("lookalike_host",
-                         "this host only looks like " + paid + ", which was paid before", allow);
     }
     return std::nullopt;
 }

@@ -54,11 +54,15 @@ TEST(HostRules, Row31WhoMayBePaid) {
         {"separators", "https://api-example.com/", "lookalike_host"},
         {"plain http", "http://shop.example/", "insecure_transport"},
         {"plain http, loopback", "http://127.0.0.1:4021/", ""},
+        {"zero for o, over plain http too", "http://api.examp1e.com/", "lookalike_host"},
+        {"a name for loopback", "http://shop.localhost:4021/", ""},
+        {"one that only looks like it", "http://sh0p.localhost:4021/", "lookalike_host"},
+        {"another loopback address", "http://127.0.0.2:4021/", ""},
         {"named", "https://api.example.c0m/", ""},
     };
     Policy policy;
     policy.allow_hosts = {"api.example.c0m"};
-    const std::vector<std::string> paid = {"api.example.com", "127.0.0.1"};
+    const std::vector<std::string> paid = {"api.example.com", "127.0.0.1", "shop.localhost"};
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
         const auto refusal = cannot_pay_host(policy, url(row.target), paid);
