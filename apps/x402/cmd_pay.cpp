@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The body goes to stdout, what was paid to stderr, and what is known of the payment into the exit
-// code. Nothing that a server sent reaches a terminal unfiltered.
+// code. Nothing that a server sent reaches a terminal unfiltered. An answer that stdout did not
+// take whole is not delivered: the payment stays open, and the next run fetches its answer again.
 #include "apps/x402/cmd_pay.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <iterator>
 #include <memory>
+#include <optional>
 
 #include "apps/x402/cmd_payer.hpp"
 #include "x402/base/hex.hpp"
@@ -135,25 +138,20 @@ Result<client::Policy> read_policy(const Flags& flags, Random& random) {
 }
 
 void print_line(const std::string& line) {
-    std::fprintf(stderr, "x402: %s\n", line.c_str());
+    std::fprintf(stderr, "x402: %s\n", client::for_line(line).c_str());
 }
 
-bool print_body(const std::string& body) {
-    const bool terminal = isatty(STDOUT_FILENO) != 0;
-    const std::string shown = terminal ? client::for_terminal(body, kTerminalBody) : std::string{};
-    const std::string& out = terminal ? shown : body;
-    bool good = std::fwrite(out.data(), 1, out.size(), stdout) == out.size();
-    if (terminal && !out.empty() && out.back() != '\n')
-        good = std::fputc('\n', stdout) != EOF && good;
-    return std::fflush(stdout) == 0 && good;
+Result<void> print_body(const std::string& body) {
+    if (isatty(STDOUT_FILENO) == 0) return write_out(body);
+    std::string shown = client::for_terminal(body, kTerminalBody);
+    if (!shown.empty() && shown.back() != '\n') shown += '\n';
+    return write_out(shown);
 }
 
-bool print_json(const json::Object& object) {
-    const bool terminal = isatty(STDOUT_FILENO) != 0;
+Result<void> print_json(const json::Object& object) {
     std::string line = json::dump(object);
-    if (terminal) line = client::for_terminal(line, kTerminalBody);
-    const bool good = std::fprintf(stdout, "%s\n", line.c_str()) >= 0;
-    return std::fflush(stdout) == 0 && good;
+    if (isatty(STDOUT_FILENO) != 0) line = client::for_terminal(line, kTerminalBody);
+    return write_out(line + '\n');
 }
 
 struct Batch {
@@ -169,29 +167,50 @@ struct Batch {
     Bell bell;
 };
 
-void report(Batch& batch, const client::PayResult& result) {
-    bool written = false;
-    if (batch.flags.json) {
-        written = print_json(client::write(result));
-    } else {
-        written = print_body(result.body);
-        for (const std::string& notice : result.notices) print_line(client::for_terminal(notice));
-        if (result.outcome != client::PayOutcome::none || result.error)
-            print_line(client::summary(result));
-    }
+Result<void> print_answer(const Flags& flags, const client::PayResult& result) {
+    return flags.json ? print_json(client::write(result)) : print_body(result.body);
+}
+
+bool is_owed(const client::PayResult& result) {
+    return result.error && result.error->code == client::kNotHandedOver;
+}
+
+// What is said beside the answer: with --json only what that does not hold, after its first `told`
+// notices.
+void print_lines(const Flags& flags, const client::PayResult& result, std::size_t told) {
+    for (std::size_t i = flags.json ? told : 0; i < result.notices.size(); ++i)
+        print_line(result.notices[i]);
+    if (flags.json && !is_owed(result)) return;
+    if (result.outcome != client::PayOutcome::none || result.error)
+        print_line(client::summary(result));
+}
+
+// told: how many notices the answer had when it was handed over; nothing: it was not.
+void report(Batch& batch, const client::PayResult& result, std::optional<std::size_t> told) {
     const client::ExitRules rules{.fail_never = batch.flags.fail == "never"};
     batch.exit = client::worse_exit(batch.exit, client::exit_code(result, rules));
+    Result<void> written;
+    if (!told) written = print_answer(batch.flags, result);
+    print_lines(batch.flags, result, told.value_or(result.notices.size()));
+    if (written && !is_owed(result)) return;
+    // What is paid for from here on could not be shown either.
+    batch.next = batch.flags.count;
     if (written) return;
-    print_line("the answer could not be written to stdout");
+    print_line("the answer could not be written: " + written.error().detail);
     batch.exit = client::worse_exit(batch.exit, 1);
 }
 
 Task<void> work(Batch& batch) {
     while (batch.next < batch.flags.count) {
         ++batch.next;
+        std::optional<std::size_t> told;
         client::Request request = batch.request;
+        request.hand_over = [&batch, &told](const client::PayResult& result) {
+            told = result.notices.size();
+            return print_answer(batch.flags, result);
+        };
         const client::PayResult result = co_await batch.client.fetch(std::move(request));
-        report(batch, result);
+        report(batch, result, told);
     }
     --batch.running;
     batch.bell.ring();
@@ -213,7 +232,7 @@ Task<void> run_batch(Batch& batch) {
 
 json::Object write_offer(const client::OfferReport& offer) {
     json::Object object;
-    object["accepted"] = write(offer.requirements);
+    object["accepted"] = client::write_shown(offer.requirements);
     if (offer.asset) object["amount"] = show(offer.requirements.amount, *offer.asset);
     if (offer.refusal) {
         json::Object error;
@@ -234,7 +253,7 @@ std::string offer_line(const client::OfferReport& offer) {
     line += offer.refusal
                 ? ": refused, " + offer.refusal->message + " [" + offer.refusal->code + "]"
                 : ": could be paid";
-    return client::for_terminal(line);
+    return line;
 }
 
 int dry_run(client::Client& client, const client::Request& request, const Flags& flags) {
@@ -246,23 +265,25 @@ int dry_run(client::Client& client, const client::Request& request, const Flags&
         object["dry_run"] = true;
         object["payment_required"] = quote.payment_required;
         object["would_pay"] = nullptr;
-        if (choice) object["would_pay"] = write(choice->requirements);
+        if (choice) object["would_pay"] = client::write_shown(choice->requirements);
         json::Array offers;
         for (const auto& offer : quote.selection.offers) offers.emplace_back(write_offer(offer));
         object["offers"] = std::move(offers);
         if (quote.error)
             object["error"] =
                 json::Object{{"code", quote.error->code}, {"message", quote.error->message}};
-        print_json(object);
+        if (const auto written = print_json(object); !written) {
+            complain(written.error());
+            return 1;
+        }
     } else {
         for (const auto& offer : quote.selection.offers) print_line(offer_line(offer));
         if (choice) {
             const PaymentRequirements& terms = choice->requirements;
-            print_line(client::for_terminal("would pay " + show(terms.amount, choice->asset) +
-                                            " on " + terms.network.text() + " to " + terms.pay_to +
-                                            "; nothing was signed"));
+            print_line("would pay " + show(terms.amount, choice->asset) + " on " +
+                       terms.network.text() + " to " + terms.pay_to + "; nothing was signed");
         } else if (quote.error) {
-            print_line(client::for_terminal(quote.error->message + " [" + quote.error->code + "]"));
+            print_line(quote.error->message + " [" + quote.error->code + "]");
         } else {
             print_line("the server answers " + std::to_string(quote.status) +
                        " and asks for no payment");
@@ -279,6 +300,8 @@ int usage(const Error& error) {
 }
 
 int run_pay(const Flags& flags) {
+    occupy_closed_streams();
+    (void)std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of a write
     auto world = make_world();
     if (!world) return usage(world.error());
     auto request = read_request(flags);

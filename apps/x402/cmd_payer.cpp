@@ -3,13 +3,17 @@
 // everybody can read them.
 #include "apps/x402/cmd_payer.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 
 #include "x402/base/json.hpp"
 #include "x402/client/result.hpp"
@@ -167,11 +171,35 @@ Result<std::string> read_file(const std::string& path, std::size_t max_bytes) {
     return read_stream(file, "the file " + path, max_bytes);
 }
 
+void occupy_closed_streams() {
+    for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(stream, F_GETFD) >= 0) continue;
+        // The lowest free number is given: this one.
+        (void)::open("/dev/null", stream == STDOUT_FILENO ? O_RDONLY : O_WRONLY);
+    }
+}
+
+Result<void> write_out(std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
+        if (written >= 0) {
+            text.remove_prefix(static_cast<std::size_t>(written));
+        } else if (errno == EAGAIN) {
+            // Whoever shares the pipe may have made it non-blocking.
+            pollfd waiting{STDOUT_FILENO, POLLOUT, 0};
+            (void)::poll(&waiting, 1, -1);
+        } else if (errno != EINTR) {
+            return fail(Errc::io, "stdout: " + std::generic_category().message(errno));
+        }
+    }
+    return {};
+}
+
 void complain(const Error& error) {
     std::string line = "x402: " + error.detail;
     if (!error.field.empty()) line += " (" + error.field + ")";
     if (!error.next.empty()) line += "; next: " + error.next;
-    std::fprintf(stderr, "%s\n", client::for_terminal(line).c_str());
+    std::fprintf(stderr, "%s\n", client::for_line(line).c_str());
 }
 
 }  // namespace x402::apps

@@ -35,6 +35,12 @@ Result<std::string> read_stream(std::istream& stream, const std::string& name,
                                 std::size_t max_bytes);
 Result<std::string> read_file(const std::string& path, std::size_t max_bytes);
 
+// A standard stream that came closed is occupied, so that no socket or file takes its number and
+// receives what is printed. The wrong way round: reading stdin and writing stdout must still fail.
+void occupy_closed_streams();
+// To stdout, all of it, and nothing kept in a buffer: what this says was written is out of our
+// hands.
+Result<void> write_out(std::string_view text);
 // "x402: <sentence>; next: <remedy>" on stderr, safe for a terminal.
 void complain(const Error& error);
 

@@ -15,12 +15,13 @@ namespace {
 using client::PayOutcome;
 using client::PayResult;
 
-// The network between client and server: it can lose answers to paid requests, and remembers what
-// was sent.
+// The network between client and server: it can lose answers to paid requests or say no to them
+// itself, and remembers what was sent.
 class Wire final : public client::Transport {
 public:
     explicit Wire(net::HttpClient& http) : inner_(client::make_http_transport(http)) {}
     void lose_answers(int count) { lose_ = count; }
+    void say_no(bool no) { no_ = no; }
     std::size_t sent() const { return sent_; }
     std::size_t payments() const { return seen_.size(); }  // that differ
 
@@ -29,6 +30,11 @@ public:
         if (paid) {
             ++sent_;
             seen_.insert(std::string(request.headers.get(headers::kPaymentSignature)));
+        }
+        if (paid && no_) {
+            net::ClientResponse denied;
+            denied.status = 402;
+            co_return denied;
         }
         auto answer = co_await inner_->send(std::move(request));
         if (!paid || lose_ == 0) co_return answer;
@@ -41,6 +47,7 @@ private:
     std::set<std::string> seen_;
     std::size_t sent_ = 0;
     int lose_ = 0;
+    bool no_ = false;
 };
 
 class Client : public House {
@@ -71,6 +78,7 @@ protected:
         std::string limit = {};
         std::string budget = {};
         std::string query = {};
+        client::HandOver hand_over = {};
     };
     PayResult fetch(const Run& run) {
         client::ClientOptions options{.modules = world_->modules(),
@@ -100,6 +108,7 @@ protected:
         client::Request request;
         request.url = shop_.url() + run.query;
         request.new_payment = run.new_payment;
+        request.hand_over = run.hand_over;
         return client::fetch_blocking(client, std::move(request));
     }
     U256 paid() { return *cents(100'000).checked_sub(world_->balance(payer_->address())); }
@@ -207,12 +216,41 @@ TEST_F(Client, AnUnknownPaymentIsFoundOnTheNetwork) {
     const PayResult blind = fetch({});
     EXPECT_EQ(blind.outcome, PayOutcome::unknown) << "without a network nobody knows";
     EXPECT_EQ(client::exit_code(blind), 3);
+    EXPECT_EQ(wire_.sent(), sent) << "what has expired is not sent";
+    // The gateway keeps no answer for so long, and does not run the request again.
+    wire_.lose_answers(0);
     const PayResult traced = fetch({.with_chain = true});
     EXPECT_EQ(traced.outcome, PayOutcome::settled) << code_of(traced);
     EXPECT_FALSE(traced.delivered);
     EXPECT_FALSE(traced.transaction.empty());
+    EXPECT_TRUE(traced.proven);
     EXPECT_EQ(client::exit_code(traced), 1);
-    EXPECT_EQ(wire_.sent(), sent) << "what has expired is not sent";
+    EXPECT_EQ(wire_.sent(), sent + 1) << "what was taken is sent once more, for its answer";
+    EXPECT_EQ(upstream_.runs(), 1U);
+    EXPECT_EQ(wire_.payments(), 1U);
+    EXPECT_EQ(paid(), cents(10));
+}
+
+TEST_F(Client, AnAnswerThatCouldNotBeHandedOverIsStillOwed) {
+    bool room = false;
+    std::size_t handed = 0;
+    const client::HandOver hand_over = [&](const PayResult&) -> Result<void> {
+        ++handed;
+        if (!room) return fail(Errc::io, "no room is left");
+        return {};
+    };
+    const PayResult first = fetch({.hand_over = hand_over});
+    EXPECT_EQ(first.outcome, PayOutcome::settled);
+    EXPECT_FALSE(first.delivered);
+    EXPECT_EQ(client::exit_code(first), 1);
+    ASSERT_EQ(paid(), cents(10));
+    room = true;
+    const PayResult second = fetch({.hand_over = hand_over});
+    EXPECT_TRUE(second.delivered) << code_of(second);
+    EXPECT_EQ(second.transaction, first.transaction);
+    EXPECT_EQ(handed, 2U);
+    EXPECT_EQ(wire_.payments(), 1U);
+    EXPECT_EQ(upstream_.runs(), 1U);
     EXPECT_EQ(paid(), cents(10));
 }
 
@@ -227,6 +265,23 @@ TEST_F(Client, AnUnusedPaymentIsSeenToHaveFailed) {
     // The earlier payment can never be taken any more, so this run makes one of its own.
     const PayResult result = fetch({.with_chain = true});
     EXPECT_EQ(result.outcome, PayOutcome::settled) << code_of(result);
+    EXPECT_EQ(wire_.payments(), 2U);
+    EXPECT_EQ(paid(), cents(10));
+}
+
+TEST_F(Client, ADeniedPaymentThatExpiredIsForTheNetworkToJudge) {
+    wire_.say_no(true);
+    ASSERT_EQ(fetch({}).outcome, PayOutcome::failed);
+    wire_.say_no(false);
+    world_->let_expire();
+    const PayResult blind = fetch({});
+    EXPECT_EQ(blind.outcome, PayOutcome::unknown) << "the one that said no may have taken it since";
+    EXPECT_EQ(client::exit_code(blind), 3);
+    EXPECT_FALSE(blind.proven);
+    EXPECT_EQ(wire_.payments(), 1U);
+    // It was not taken and never can be: this run makes a payment of its own.
+    const PayResult anew = fetch({.with_chain = true});
+    EXPECT_EQ(anew.outcome, PayOutcome::settled) << code_of(anew);
     EXPECT_EQ(wire_.payments(), 2U);
     EXPECT_EQ(paid(), cents(10));
 }

@@ -76,7 +76,7 @@ test("--json prints one line per request with every member of the contract", asy
   assert.equal(code, 0, stderr);
   assert.equal(stdout.trimEnd().split("\n").length, 1);
   const [{ accepted, payment, ms, ...rest }] = results;
-  assert.deepEqual(rest, { status: 200, outcome: "settled", attempts: 1, body: "sunny\n" });
+  assert.deepEqual(rest, { status: 200, outcome: "settled", proven: false, attempts: 1, body: "sunny\n" });
   assert.deepEqual([accepted.scheme, accepted.network, accepted.amount], ["exact", world.network, "1000"]);
   assert.deepEqual([payment.success, payment.network, payment.payer], [true, world.network, payer.address]);
   assert.equal((await chain.receipt(payment.transaction)).status, "success");

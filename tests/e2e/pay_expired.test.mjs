@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `x402 pay` when no answer came before the payment expired: now the chain decides, by what is
-// final there. Unused is failed and may be paid anew; taken is settled and undelivered, and nothing
-// is signed again.
+// final there. Unused is failed and may be paid anew; taken is sent once more for its answer, and is
+// settled and undelivered where the seller has none. Nothing is signed again.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -34,7 +34,7 @@ async function expire({ world, seller }) {
   await eventually(() => Date.now() > until, { deadlineMs: 12_000, what: "the end of the payment" });
 }
 
-test("after the end the chain decides", { concurrency: 2 }, async (t) => {
+test("after the end the chain decides", { concurrency: 3 }, async (t) => {
   const unused = t.test("unused: failed, and the next run may pay anew", async (inner) => {
     const where = await setting(inner, (world, house) => {
       const facilitator = house.add(startFacilitator(world, { network: { poll: "20ms" } }));
@@ -74,5 +74,29 @@ test("after the end the chain decides", { concurrency: 2 }, async (t) => {
     assert.equal(new Set(where.seller.headers).size, 1);
     assert.equal((await where.chain.transfers({ from: where.world.payers[0].address })).length, 1);
   });
-  await Promise.all([unused, taken]);
+  const kept = t.test("taken, and the seller still has the answer: exit 0, nothing signed anew", async (inner) => {
+    let settled;
+    let back = false;
+    const where = await setting(inner, (world, house) => {
+      const facilitator = house.add(startFacilitator(world, { network: { poll: "20ms" } }));
+      return async (request, response, payment) => {
+        settled ??= askFacilitator((await facilitator).url, "settle", payment);
+        const { body } = await settled;
+        if (!back) return request.socket.destroy();
+        response.writeHead(200, { "payment-response": encodeHeader(body) }).end("kept for you");
+      };
+    });
+    assert.equal((await where.pay()).code, 3);
+    await expire(where);
+    const before = where.seller.headers.length;
+    back = true;
+    const { code, results, stdout } = await where.pay();
+    const { transaction } = (await settled).body;
+    assert.deepEqual([code, results[0].outcome, results[0].body], [0, "settled", "kept for you"], stdout);
+    assert.deepEqual([results[0].payment.transaction, results[0].proven, results[0].attempts], [transaction, true, 1]);
+    assert.equal(where.seller.headers.length, before + 1);
+    assert.equal(new Set(where.seller.headers).size, 1);
+    assert.equal((await where.chain.transfers({ from: where.world.payers[0].address })).length, 1);
+  });
+  await Promise.all([unused, taken, kept]);
 });

@@ -67,12 +67,18 @@ Event event_of_success(const SettleResponse& settlement, int status, const Chain
         // A success that makes no sense proves nothing, whatever came with it.
         return status < 400 ? Event::unproven : Event::no_word;
     }
-    return status >= 500 ? Event::settled_cut : Event::settled;
+    // Who was paid and asks for money again has delivered nothing.
+    return status >= 500 || status == 402 ? Event::settled_cut : Event::settled;
 }
 
 Event event_of_refusal(const SettleResponse& settlement) {
     if (is_duplicate(settlement)) return Event::used;
-    return outcome_of(settlement) == Outcome::unknown ? Event::pending : Event::denied;
+    if (outcome_of(settlement) != Outcome::unknown) return Event::denied;
+    // Only a code that speaks of work going on is waited for: a transaction beside any other no
+    // makes that no doubtful, and a few repeats are enough for doubt.
+    SettleResponse without_transaction = settlement;
+    without_transaction.transaction.clear();
+    return outcome_of(without_transaction) == Outcome::unknown ? Event::pending : Event::no_word;
 }
 
 Event event_without_settlement(int status, const std::string& code) {

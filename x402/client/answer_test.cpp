@@ -34,10 +34,23 @@ TEST(Answer, WhatEachAnswerSays) {
     elsewhere.headers.add("PAYMENT-RESPONSE",
                           headers::encode(*json::parse_object(
                               R"({"success":true,"transaction":"0x1","network":"toy:test"})")));
+    net::ClientResponse doubtful = answer(402);
+    doubtful.headers.add(
+        "PAYMENT-RESPONSE",
+        headers::encode(*json::parse_object(
+            R"({"success":false,"errorReason":"oops","transaction":"0x1","network":"toy:main"})")));
+    net::ClientResponse working = answer(402);
+    working.headers.add("PAYMENT-RESPONSE",
+                        headers::encode(*json::parse_object(
+                            R"({"success":false,"errorReason":"settlement_pending",
+                                "transaction":"0x1","network":"toy:main"})")));
     const Row rows[] = {
+        {"a no beside a transaction", doubtful, Event::no_word},
+        {"pending beside a transaction", working, Event::pending},
         {"success", with_settlement(answer(200), true), Event::settled},
         {"success with a redirect", with_settlement(answer(302), true), Event::settled},
         {"success with a 404", with_settlement(answer(404), true), Event::settled},
+        {"success with a 402", with_settlement(answer402(), true), Event::settled_cut},
         {"success with a 502", with_settlement(answer(502), true), Event::settled_cut},
         {"success without a transaction", with_settlement(answer(200), true, "", ""),
          Event::unproven},

@@ -27,37 +27,7 @@ Task<void> let_go(Run& run) {
         (void)co_await run.core.options.journal.release(held.id, held.owner);
         count_down(run);
     }
-}
-
-PayResult finished(Run& run, Duration started) {
-    PayResult result = std::move(run.result);
-    if (run.answer) {
-        result.status = run.answer->status;
-        result.headers = std::move(run.answer->headers);
-        result.body = std::move(run.answer->body);
-    }
-    result.outcome = run.state.outcome;
-    result.delivered = run.state.delivered;
-    result.proven = run.state.proven;
-    if (result.outcome == PayOutcome::settled && result.delivered) result.error.reset();
-    if (result.outcome == PayOutcome::settled && !result.delivered && !result.error) {
-        result.error =
-            pay_error("settled_undelivered", "the payment was taken and nothing was delivered",
-                      "show the seller the transaction");
-    }
-    if (result.outcome == PayOutcome::unknown && result.error &&
-        result.error->code != "earlier_unknown") {
-        result.error->next =
-            "run the same command again: the same payment is sent again, never a second one";
-    }
-    if (result.outcome == PayOutcome::none || result.outcome == PayOutcome::refused) {
-        result.accepted.reset();
-        result.asset.reset();
-        result.payment.reset();
-        result.transaction.clear();
-    }
-    result.ms = run.core.options.env.clock.steady() - started;
-    return result;
+    end_finishing(run);
 }
 
 Result<net::UrlParts> check_request(const Request& request) {
@@ -79,6 +49,38 @@ PayResult unusable(const Error& error) {
 
 }  // namespace
 
+void complete(Run& run) {
+    PayResult& result = run.result;
+    if (run.answer) {
+        result.status = run.answer->status;
+        result.headers = std::move(run.answer->headers);
+        result.body = std::move(run.answer->body);
+        run.answer.reset();
+    }
+    result.outcome = run.state.outcome;
+    result.delivered = run.state.delivered;
+    result.told = run.state.told;
+    result.proven = run.state.proven;
+    if (result.outcome == PayOutcome::settled && result.delivered) result.error.reset();
+    if (result.outcome == PayOutcome::settled && !result.delivered && !result.error) {
+        result.error =
+            pay_error("settled_undelivered", "the payment was taken and nothing was delivered",
+                      "show the seller the transaction");
+    }
+    if (result.outcome == PayOutcome::unknown && result.error &&
+        result.error->code != "earlier_unknown") {
+        result.error->next =
+            "run the same command again: the same payment is sent again, never a second one";
+    }
+    if (result.outcome == PayOutcome::none || result.outcome == PayOutcome::refused) {
+        result.accepted.reset();
+        result.asset.reset();
+        result.payment.reset();
+        result.transaction.clear();
+    }
+    result.ms = run.core.options.env.clock.steady() - run.started;
+}
+
 Client::Client(ClientOptions options) {
     NetworkNames names = options.modules.names();
     core_ = std::make_unique<Core>(std::move(options), std::move(names));
@@ -91,11 +93,13 @@ Task<PayResult> Client::fetch(Request request) {
     const auto url = check_request(request);
     if (!url) co_return unusable(url.error());
     Run run(*core_, request, *url);
+    run.started = started;
     run.fingerprint = fingerprint(request.method, *url, request.body);
     const EarlierEnd earlier = co_await finish_earlier(run);
     if (earlier == EarlierEnd::pay) co_await drive(run);
     co_await let_go(run);
-    co_return finished(run, started);
+    complete(run);
+    co_return std::move(run.result);
 }
 
 Task<Quote> Client::quote(Request request) {

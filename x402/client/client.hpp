@@ -31,6 +31,14 @@
 
 namespace x402::client {
 
+// Takes the answer that was paid for to where it is safe: a file, a database, stdout. Called at
+// most once, and only for such an answer, on the executor of the fetch, which waits for it; it does
+// not throw and makes no call into the client. Until it has returned well the journal keeps the
+// payment open, so that a run that dies on the way, or cannot write, has lost nothing: the next one
+// for the same request sends the same payment again for its answer. Hence an answer may be taken
+// twice.
+using HandOver = std::function<Result<void>(const PayResult&)>;
+
 struct Request {
     std::string method = "GET";
     std::string url = {};
@@ -39,6 +47,7 @@ struct Request {
     Duration timeout =
         std::chrono::minutes(2);  // of each exchange; a gateway may wait for its network
     bool new_payment = false;  // do not finish an earlier payment of this request; make a new one
+    HandOver hand_over = {};   // empty: the answer counts as handed over when fetch returns it
 };
 
 struct OpenedChain {

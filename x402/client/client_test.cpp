@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <thread>
 
 #include "x402/client/testing/test_world.hpp"
@@ -39,7 +40,7 @@ TEST_F(ClientTest, APaidRequest) {
     EXPECT_EQ(result.body, "sunny");
     EXPECT_EQ(result.attempts, 1u);
     EXPECT_EQ(result.transaction, "0xaa");
-    EXPECT_TRUE(result.proven);
+    EXPECT_TRUE(result.told);
     ASSERT_TRUE(result.accepted);
     EXPECT_EQ(result.accepted->amount, U256(1000));
     EXPECT_FALSE(result.error);
@@ -81,6 +82,94 @@ TEST_F(ClientTest, ThePaymentIsInTheJournalBeforeItIsSent) {
         return paid_answer();
     });
     EXPECT_EQ(fetch().outcome, PayOutcome::settled);
+}
+
+// The journal calls a payment delivered only when who asked has the answer.
+TEST_F(ClientTest, TheAnswerIsHandedOverBeforeTheJournalSaysSo) {
+    serve([](std::size_t) { return paid_answer(); });
+    int handed = 0;
+    Request request{.url = std::string(kUrl)};
+    request.hand_over = [&](const PayResult& result) -> Result<void> {
+        ++handed;
+        EXPECT_EQ(result.outcome, PayOutcome::settled);
+        EXPECT_TRUE(result.delivered);
+        EXPECT_EQ(result.status, 200);
+        EXPECT_EQ(result.body, "sunny");
+        EXPECT_EQ(result.transaction, "0xaa");
+        EXPECT_FALSE(result.error);
+        Result<std::vector<store::JournalEntry>> entries = fail(Errc::internal);
+        std::thread([&] { read_into(entries); }).join();
+        EXPECT_TRUE(entries && entries->size() == 1 &&
+                    entries->front().state == JournalState::sent && !entries->front().delivered);
+        return {};
+    };
+    const PayResult result = fetch(std::move(request));
+    EXPECT_EQ(handed, 1);
+    EXPECT_EQ(result.body, "sunny");  // and returned
+    EXPECT_TRUE(result.delivered);
+    EXPECT_EQ(exit_code(result), 0);
+    EXPECT_EQ(only_state(), JournalState::settled);
+    EXPECT_TRUE(history()[0].delivered);
+}
+
+TEST_F(ClientTest, OnlyAnAnswerThatWasPaidForIsHandedOver) {
+    struct Row {
+        const char* name;
+        net::ClientResponse unpaid;
+        Answer paid;
+        int handed;
+    };
+    const Row rows[] = {
+        {"paid", answer402(), paid_answer(), 1},
+        {"without a word", answer402(), answer(200, "sunny"), 1},
+        {"free", answer(200, "free"), paid_answer(), 0},
+        {"denied", answer402(), answer402(), 0},
+        {"silence", answer402(), fail(Errc::timeout), 0},
+        {"paid, not delivered", answer402(), with_settlement(answer(502, "oops"), true), 0},
+        {"refused", answer402({offer(9'000'000)}), paid_answer(), 0},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        TestWorld world;
+        world.serve([&](std::size_t) { return row.paid; }, row.unpaid);
+        int handed = 0;
+        Request request{.url = std::string(kUrl)};
+        request.hand_over = [&](const PayResult&) -> Result<void> {
+            ++handed;
+            return {};
+        };
+        const PayResult result = world.fetch(std::move(request));
+        EXPECT_EQ(handed, row.handed);
+        EXPECT_EQ(result.outcome == PayOutcome::settled && result.delivered, row.handed == 1);
+    }
+}
+
+TEST_F(ClientTest, WhatCannotBeHandedOverIsPaidAndStaysOwed) {
+    serve([](std::size_t) { return paid_answer(); });
+    for (const bool throws : {false, true}) {
+        Request request{.url = std::string(kUrl)};
+        request.hand_over = [throws](const PayResult&) -> Result<void> {
+            if (throws) throw std::runtime_error("no room is left");
+            return fail(Errc::io, "no room is left");
+        };
+        const PayResult result = fetch(std::move(request));
+        EXPECT_EQ(result.outcome, PayOutcome::settled);
+        EXPECT_FALSE(result.delivered);
+        EXPECT_EQ(exit_code(result), 1);
+        EXPECT_EQ(result.body, "sunny");
+        EXPECT_EQ(result.transaction, "0xaa");
+        ASSERT_TRUE(result.error);
+        EXPECT_EQ(result.error->code, kNotHandedOver);
+        EXPECT_FALSE(result.error->next.empty());
+        EXPECT_EQ(only_state(), JournalState::sent);
+        EXPECT_FALSE(history()[0].delivered);
+    }
+    EXPECT_EQ(signatures(), 1);
+    EXPECT_TRUE(same_payment_always());
+    EXPECT_EQ(fetch().outcome, PayOutcome::settled);
+    EXPECT_EQ(only_state(), JournalState::settled);
+    EXPECT_EQ(signatures(), 1);
+    EXPECT_EQ(clock.slept(), Duration{0});  // its record was free at once
 }
 
 TEST_F(ClientTest, Row11SettledThenReset) {
@@ -152,6 +241,7 @@ TEST_F(ClientTest, Row33FakeDelivery) {
     serve([](std::size_t) -> Answer { return answer(200, ""); });
     const PayResult result = fetch();
     EXPECT_EQ(result.outcome, PayOutcome::settled);  // counted as spent
+    EXPECT_FALSE(result.told);
     EXPECT_FALSE(result.proven);
     EXPECT_EQ(signatures(), 1);
     EXPECT_EQ(only_state(), JournalState::settled);
@@ -334,6 +424,76 @@ TEST_F(ClientTest, APaymentNeverFollowsARedirectToAnotherHost) {
         }
     }
     EXPECT_EQ(transport.payments.size(), 1u);
+}
+
+// The server that redirects has the payment: whatever becomes of the next step, its amount is
+// spent.
+TEST_F(ClientTest, ARedirectAfterThePaymentHasLeftKeepsTheAmountSpent) {
+    struct Row {
+        const char* name;
+        const char* location;
+        Errc beyond;  // what becomes of the step after it
+        PayOutcome outcome;
+    };
+    const Row rows[] = {
+        {"nobody there", "/collect", Errc::unreachable, PayOutcome::unknown},
+        {"a private address by now", "/collect", Errc::refused, PayOutcome::unknown},
+        {"not a URL", "/collect", Errc::invalid, PayOutcome::unknown},
+        {"cut", "/collect", Errc::interrupted, PayOutcome::unknown},
+        {"another host", "https://evil.example/collect", Errc::unreachable, PayOutcome::failed},
+        {"another port", "https://api.example.com:8443/", Errc::unreachable, PayOutcome::failed},
+        {"without TLS", "http://api.example.com/weather", Errc::unreachable, PayOutcome::failed},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        TestWorld world;
+        world.policy.budgets = {*read_budget("$0.0015", "test")};
+        world.transport.handler = [&](const net::ClientRequest& request) -> Answer {
+            if (!carries_payment(request)) return answer402();
+            if (request.url.find("/weather") == std::string::npos) return fail(row.beyond);
+            net::ClientResponse moved = answer(307);
+            moved.headers.add("Location", row.location);
+            return moved;
+        };
+        const PayResult result = world.fetch();
+        EXPECT_EQ(result.outcome, row.outcome);
+        EXPECT_NE(exit_code(result), 0);
+        EXPECT_EQ(world.signatures(), 1);
+        EXPECT_EQ(world.history().at(0).state, JournalState::unknown);
+        for (const auto& request : world.transport.requests) {
+            EXPECT_TRUE(request.url.starts_with("https://api.example.com/")) << request.url;
+        }
+        const PayResult other = world.fetch("https://api.example.com/other");
+        ASSERT_TRUE(other.error);
+        EXPECT_EQ(other.error->code, "over_budget");
+    }
+}
+
+TEST_F(ClientTest, OnlyTheChainProves) {
+    serve([](std::size_t) { return paid_answer(); });
+    EXPECT_EQ(write(fetch()).at("proven"), json::Value(false));
+    serve([](std::size_t) -> Answer {
+        return answer(409, R"({"error":{"code":"payment_already_used"}})");
+    });
+    with_chain = true;
+    toy_chain.told = Trace{TraceState::done, "0xbb", "t-sender", {}, 7};
+    EXPECT_EQ(write(fetch()).at("proven"), json::Value(true));
+    toy_chain.told = Trace{TraceState::impossible, {}, {}, {}, 7};
+    const PayResult unused = fetch();
+    EXPECT_EQ(unused.outcome, PayOutcome::failed);
+    EXPECT_EQ(write(unused).at("proven"), json::Value(true));
+    toy_chain.told = Trace{TraceState::none, {}, {}, {}, 7};
+    EXPECT_EQ(write(fetch()).at("proven"), json::Value(false));
+}
+
+TEST_F(ClientTest, ASuccessBesideA402IsNoDelivery) {
+    serve([](std::size_t) { return with_settlement(answer402(), true); });
+    const PayResult result = fetch();
+    EXPECT_EQ(result.outcome, PayOutcome::settled);
+    EXPECT_FALSE(result.delivered);
+    EXPECT_EQ(exit_code(result), 1);
+    EXPECT_EQ(signatures(), 1);
+    EXPECT_TRUE(same_payment_always());
 }
 
 TEST_F(ClientTest, RedirectsWithinAnOriginAreFollowedWithThePayment) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "x402/base/sync.hpp"
 #include "x402/client/answer.hpp"
 #include "x402/client/client.hpp"
 #include "x402/client/lease_keeper.hpp"
@@ -24,6 +25,9 @@ struct Client::Core {
     std::vector<AssetInfo> read_assets;
     // Payments of this client under way, by request: their leases are ours, not another process's.
     std::map<Hash32, std::size_t> under_way;
+    // Requests whose earlier payment a fetch is finishing: its siblings wait for what comes of it.
+    std::map<Hash32, std::size_t> finishing;
+    Bell finished;
 
     Instant now() const { return options.env.clock.now(); }
 };
@@ -54,6 +58,8 @@ struct Run {
     std::optional<Held> held;
     std::unique_ptr<LeaseKeeper> keeper;
     std::vector<Held> parked;  // earlier records that stay as they are
+    Duration started{0};
+    bool finishing = false;  // the fingerprint stands in Core::finishing for this fetch
     PayResult result;
 };
 
@@ -67,10 +73,14 @@ Task<Event> record(Run& run);
 Task<Event> send(Run& run, std::optional<Duration>& retry_after);
 Task<Event> trace(Run& run);
 Task<void> write_end(Run& run);
+// Brings what is known by now into `run.result`; may be called again when more is known.
+void complete(Run& run);
 
 // What becomes of the request after earlier payments for it were looked at.
 enum class EarlierEnd { pay, finished };
 Task<EarlierEnd> finish_earlier(Run& run);
+// What came of the earlier payment is known, or its record is free: siblings go on.
+void end_finishing(Run& run);
 
 std::string new_lease_owner(Random& random);
 

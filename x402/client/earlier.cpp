@@ -27,6 +27,8 @@ Result<Payment> payment_of(const store::JournalEntry& entry, const NetworkNames&
 
 Left how_left(const store::JournalEntry& entry) {
     if (entry.state == store::JournalState::signed_) return Left::never_sent;
+    // Only an answer that could not be handed over leaves a word beside `sent`.
+    if (entry.state == store::JournalState::sent && !entry.response.empty()) return Left::taken;
     return entry.state == store::JournalState::unknown && !entry.response.empty() ? Left::denied
                                                                                   : Left::ambiguous;
 }
@@ -49,8 +51,14 @@ Task<Result<std::optional<store::JournalEntry>>> take_next(Run& run, std::string
         auto taken =
             co_await options.journal.take_unfinished(run.fingerprint, lease, run.core.now());
         if (taken || taken.error().code != Errc::conflict) co_return taken;
-        const bool ours = !run.parked.empty() || run.core.under_way.contains(run.fingerprint);
-        if (ours) co_return std::optional<store::JournalEntry>();
+        if (!run.parked.empty()) co_return std::optional<store::JournalEntry>();
+        if (run.core.finishing.contains(run.fingerprint)) {
+            const std::uint64_t seen = run.core.finished.count();
+            co_await run.core.finished.wait(seen, std::chrono::seconds(1));
+            continue;
+        }
+        if (run.core.under_way.contains(run.fingerprint))
+            co_return std::optional<store::JournalEntry>();
         if (run.core.now() >= until) co_return taken;
         const bool slept = co_await options.env.clock.sleep(kLookAgain);
         if (!slept) co_return taken;
@@ -68,6 +76,9 @@ Task<Result<void>> adopt(Run& run, const store::JournalEntry& entry) {
     run.result.accepted = run.payment.requirements;
     run.result.asset = asset_of(entry);
     run.result.transaction = entry.transaction;
+    if (how_left(entry) == Left::taken) {
+        X402_CO_TRY(run.result.payment, read_settle_response(entry.response));
+    }
     run.held = Held{entry.id, entry.lease_owner, entry.state};
     run.state =
         resume(how_left(entry), entry.usable_until, run.core.now(), run.core.options.limits);
@@ -83,6 +94,7 @@ void park(Run& run) {
     run.parked.push_back(*run.held);
     run.held.reset();
     run.state = PayState{};
+    end_finishing(run);
     PayResult fresh;
     fresh.notices = std::move(run.result.notices);
     run.result = std::move(fresh);
@@ -117,6 +129,7 @@ Task<bool> may_start_anew(Run& run, const store::JournalEntry& entry) {
         run.keeper.reset();
         co_return false;
     }
+    run.state = judge_only(how_left(entry), entry.usable_until);
     co_await drive(run);
     if (run.state.outcome == PayOutcome::unknown ||
         (run.state.outcome == PayOutcome::failed && !run.state.voided)) {
@@ -131,7 +144,15 @@ Task<bool> may_start_anew(Run& run, const store::JournalEntry& entry) {
 }
 
 void explain_end(Run& run, const store::JournalEntry& entry) {
-    if (run.state.outcome == PayOutcome::settled && !run.state.delivered) {
+    const bool undelivered = run.state.outcome == PayOutcome::settled && !run.state.delivered;
+    const bool told = run.result.error && run.result.error->code == kNotHandedOver;
+    if (run.state.owed && !told) {
+        run.result.error =
+            pay_error("answer_owed",
+                      "an earlier payment for this request (" + what_was_left(entry) +
+                          ") was taken, and its answer could not be fetched again",
+                      "run again later: the same payment is sent again; or pay anew with --new");
+    } else if (undelivered && !run.state.owed) {
         run.result.error =
             pay_error("settled_undelivered",
                       "an earlier payment for this request (" + what_was_left(entry) +
@@ -159,6 +180,14 @@ std::string new_lease_owner(Random& random) {
     return owner;
 }
 
+void end_finishing(Run& run) {
+    if (!run.finishing) return;
+    run.finishing = false;
+    const auto found = run.core.finishing.find(run.fingerprint);
+    if (--found->second == 0) run.core.finishing.erase(found);
+    run.core.finished.ring();
+}
+
 Task<EarlierEnd> finish_earlier(Run& run) {
     for (int i = 0; i < kEarlierAtOnce; ++i) {
         auto taken = co_await take_next(run, new_lease_owner(run.core.options.env.random));
@@ -177,6 +206,8 @@ Task<EarlierEnd> finish_earlier(Run& run) {
         if (!*taken) co_return EarlierEnd::pay;
         const store::JournalEntry entry = std::move(**taken);
         ++run.core.under_way[run.fingerprint];
+        ++run.core.finishing[run.fingerprint];
+        run.finishing = true;
         const auto adopted = co_await adopt(run, entry);
         if (!adopted) {
             run.parked.push_back({entry.id, entry.lease_owner, entry.state});
@@ -189,9 +220,9 @@ Task<EarlierEnd> finish_earlier(Run& run) {
             continue;
         }
         co_await drive(run);
-        // Nothing was sent in this run, and the earlier payment is out of the way or was refused in
-        // its time.
-        if (run.state.outcome != PayOutcome::failed || run.state.sends > 0) {
+        // Only what can never be taken makes room for a new payment, and only where this run has
+        // sent nothing yet.
+        if (!run.state.voided || run.state.sends > 0) {
             explain_end(run, entry);
             co_return EarlierEnd::finished;
         }

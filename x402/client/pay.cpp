@@ -2,7 +2,10 @@
 // The second half: signing, the journal, sending, and what became of it. The order is the point:
 // the payment is in the journal before it is sent, `sent` is in the journal before a byte leaves,
 // and the outcome before it is told. One executor.
+#include <exception>
+
 #include "x402/base/check.hpp"
+#include "x402/base/crash_point.hpp"
 #include "x402/base/hex.hpp"
 #include "x402/client/core.hpp"
 #include "x402/client/exchange.hpp"
@@ -121,13 +124,19 @@ std::string denial_text(const Run& run) {
 store::JournalChange change_for(const Run& run) {
     store::JournalChange change;
     const PayState& state = run.state;
-    if (state.outcome == PayOutcome::settled) {
+    if (state.owed) {
+        // Kept open for the next run, with the word that it was taken.
+        change.state = store::JournalState::sent;
+        change.response = std::string{};
+        if (run.result.payment && state.told)
+            change.response = json::dump(write(*run.result.payment));
+    } else if (state.outcome == PayOutcome::settled) {
         change.state = store::JournalState::settled;
         change.delivered = state.delivered;
         if (run.result.payment) change.response = json::dump(write(*run.result.payment));
     } else if (state.voided) {
         change.state = store::JournalState::failed;
-    } else if (state.sends == 0 && state.outcome == PayOutcome::failed) {
+    } else if (state.sends == 0) {
         // An earlier no that nothing new is known of stays as it was told.
         change.state = store::JournalState::unknown;
     } else {
@@ -138,6 +147,41 @@ store::JournalChange change_for(const Run& run) {
     }
     if (!run.result.transaction.empty()) change.transaction = run.result.transaction;
     return change;
+}
+
+// What was once shown to be taken stays so whatever is said later, and the chain's transaction is
+// the one.
+bool is_news(const Run& run, const SettleResponse& told) {
+    if (run.state.proven) return told.success && told.transaction == run.result.transaction;
+    return told.success || !run.state.settled;
+}
+
+Result<void> call(const HandOver& hand_over, const PayResult& result) {
+    try {
+        return hand_over(result);
+    } catch (const std::exception& error) {
+        return fail(Errc::internal, error.what());
+    } catch (...) {
+        return fail(Errc::internal, "an exception");
+    }
+}
+
+// Before the journal says `delivered`, since that is said once and for all: a process that dies
+// between the two shows the answer twice, and in the other order it would never show it.
+void hand_over(Run& run) {
+    if (!run.request.hand_over) return;
+    if (run.state.outcome != PayOutcome::settled || !run.state.delivered) return;
+    complete(run);
+    X402_CRASH_POINT("out.answer", before);
+    const auto taken = call(run.request.hand_over, run.result);
+    X402_CRASH_POINT("out.answer", after);
+    if (taken) return;
+    run.state.owed = true;
+    run.state.delivered = false;
+    run.result.error = pay_error(
+        std::string(kNotHandedOver),
+        "the payment was taken, and its answer could not be handed over: " + taken.error().detail,
+        "run the same command again: the same payment is sent again for its answer");
 }
 
 Task<Event> step(Run& run, std::optional<Duration>& retry_after) {
@@ -226,17 +270,24 @@ Task<Event> send(Run& run, std::optional<Duration>& retry_after) {
     if (!marked) {
         run.result.error = pay_error(marked.error());
         run.result.error->code = "journal_unavailable";
-        co_return Event::not_sent;
+        if (marked.error().code != Errc::conflict) co_return Event::not_sent;
+        // Another process has taken the record over, and may be sending what is in it.
+        run.result.error =
+            pay_error("payment_in_progress", "another process has taken this payment over");
+        co_return Event::no_word;
     }
     // The 402 is not the answer to what was paid for.
     if (run.result.attempts == 0) run.answer.reset();
     const net::Header header = payment_header(run);
+    X402_CRASH_POINT("out.payment", before);
     Exchange got = co_await exchange(run.core, run.request, run.url, &header);
+    X402_CRASH_POINT("out.payment", after);
     ++run.result.attempts;
     const ChainId& network = run.payment.requirements.network;
     Reading reading = read_answer(got.answer, network, run.core.names, run.core.now());
     if (got.answer) run.answer = std::move(*got.answer);
-    if (reading.settlement) run.result.payment = std::move(reading.settlement);
+    if (reading.settlement && is_news(run, *reading.settlement))
+        run.result.payment = std::move(reading.settlement);
     if (run.result.payment && !run.result.payment->transaction.empty()) {
         run.result.transaction = run.result.payment->transaction;
     }
@@ -290,6 +341,7 @@ Task<void> drive(Run& run) {
         X402_CHECK(next.has_value());
         run.state = *next;
     }
+    hand_over(run);
     co_await write_end(run);
 }
 

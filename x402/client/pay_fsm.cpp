@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace x402::client {
 namespace {
@@ -28,9 +29,10 @@ PayState end(PayState state, PayOutcome outcome) {
     return state;
 }
 
-PayState end_delivered(PayState state, bool proven) {
+PayState end_delivered(PayState state, bool told) {
     state.delivered = true;
-    state.proven = proven;
+    state.owed = false;
+    state.told = told;
     return end(state, PayOutcome::settled);
 }
 
@@ -103,8 +105,19 @@ Next on_quote(const PayState& state, Event event) {
     }
 }
 
+// Sent once more for its answer: whatever else comes, the payment was taken.
+PayState on_collected(PayState state, Event event) {
+    if (event == Event::settled || event == Event::unproven) return end_delivered(state, true);
+    return end(state, PayOutcome::settled);
+}
+
+bool is_of_send(Event event) {
+    return event >= Event::settled && event <= Event::not_sent;
+}
+
 Next on_send(PayState state, Event event, const Moment& moment, const PayLimits& limits) {
     ++state.sends;
+    if (state.proven && is_of_send(event)) return on_collected(state, event);
     switch (event) {
         case Event::settled:
             return end_delivered(state, true);
@@ -118,11 +131,13 @@ Next on_send(PayState state, Event event, const Moment& moment, const PayLimits&
             return on_pending(state, moment, limits);
         case Event::denied:
             state.left = true;
+            state.owed = false;
             if (state.settled) return end(state, PayOutcome::settled);
             // The reference facilitator says no to a repeat of a payment that was mined.
             return state.ambiguous ? at(state, Stage::trace) : end(state, PayOutcome::failed);
         case Event::used:
             state.left = true;
+            state.owed = false;
             state.ambiguous = !state.settled;
             return state.settled ? end(state, PayOutcome::settled) : at(state, Stage::trace);
         case Event::no_word:
@@ -136,14 +151,20 @@ Next on_send(PayState state, Event event, const Moment& moment, const PayLimits&
     }
 }
 
-Next on_trace(const PayState& state, Event event) {
+Next on_trace(PayState state, Event event) {
+    state.proven = event != Event::not_told;
     switch (event) {
         case Event::found:
-            return end(state, PayOutcome::settled);
+            state.settled = true;
+            state.ambiguous = false;
+            // Not where a new payment is to replace it.
+            if (!std::exchange(state.collect, false)) return end(state, PayOutcome::settled);
+            return at(state, Stage::send);
         case Event::unused:
             return end_void(state);
         case Event::not_told:
-            return end(state, state.ambiguous ? PayOutcome::unknown : PayOutcome::failed);
+            // Also where the server had said no: it may have taken the money afterwards.
+            return end(state, PayOutcome::unknown);
         default:
             return std::nullopt;
     }
@@ -204,8 +225,16 @@ PayState resume(Left left, Instant usable_until, Instant now, const PayLimits& l
     state.usable_until = usable_until;
     state.left = left != Left::never_sent;
     state.ambiguous = left == Left::ambiguous;
-    if (still_usable(state, {now, std::nullopt}, limits)) return at(state, Stage::send);
+    state.settled = state.owed = left == Left::taken;
+    if (state.settled || still_usable(state, {now, std::nullopt}, limits))
+        return at(state, Stage::send);
     return state.left ? at(state, Stage::trace) : end_void(state);
+}
+
+PayState judge_only(Left left, Instant usable_until) {
+    PayState state = resume(left, usable_until, usable_until, {});
+    state.collect = state.owed = false;
+    return state.settled ? end(state, PayOutcome::settled) : state;
 }
 
 }  // namespace x402::client

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One logical request from the first question to its outcome, as a pure state machine: at most one
 // payment is signed, and once it may have left this machine it is only ever sent again unchanged.
-// "Failed" is said only when the server said no to a payment whose every earlier sending was
-// answered, when nothing left us, or when the chain shows it; all else is unknown. Pure; any
-// thread.
+// "Failed" is said only when the server said no to a usable payment whose every earlier sending was
+// answered, when nothing left us, or when the chain shows it; all else is unknown. Once it has
+// expired only the chain's word counts; what it shows as taken is sent once more for its answer,
+// since it cannot be taken twice. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -74,14 +75,17 @@ struct PayState {
     std::uint32_t pendings = 0;
     bool left = false;  // some byte of it may have left this machine, in this run or an earlier one
     bool ambiguous = false;  // a sending is still without a judged answer
-    bool settled = false;    // the server said success once
+    bool settled = false;    // taken: the server said success once, or the chain showed it
+    bool owed = false;       // settled, and its answer, which the server had, was not handed over
+    bool collect = true;     // one that the chain shows as taken is sent once more for its answer
     bool waiting = false;    // the last answer was `pending`
     Instant usable_until{};
     Instant pending_since{};
     Duration pause{0};
     PayOutcome outcome = PayOutcome::none;
     bool delivered = false;
-    bool proven = true;
+    bool told = true;     // false: delivered, but nobody said a word of a settlement
+    bool proven = false;  // the chain itself showed the outcome
     bool voided =
         false;  // failed, and it can never be taken: nothing left us, or the chain shows it
     friend bool operator==(const PayState&, const PayState&) = default;
@@ -97,8 +101,15 @@ std::optional<PayState> advance(PayState state, Event event, const Moment& momen
                                 const PayLimits& limits);
 
 // How an earlier run left a payment.
-enum class Left { never_sent, denied, ambiguous };
+enum class Left {
+    never_sent,
+    denied,
+    ambiguous,
+    taken,  // the server said success, and the answer could not be handed over
+};
 // The state from which an unfinished payment is finished: sent again, traced, or void.
 PayState resume(Left left, Instant usable_until, Instant now, const PayLimits& limits);
+// The same for an expired one that a new payment is to replace: it is judged, and not sent again.
+PayState judge_only(Left left, Instant usable_until);
 
 }  // namespace x402::client

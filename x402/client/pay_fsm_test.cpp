@@ -63,20 +63,24 @@ TEST(PayFsm, EveryStageTakesExactlyItsEvents) {
     }
 }
 
-using Key =
-    std::tuple<int, std::uint32_t, std::uint32_t, bool, bool, bool, bool, bool, int, bool, bool>;
+// An earlier payment that the chain has shown to be taken, on its way once more.
+PayState found_taken() {
+    PayState state = at(Stage::send, true, false, true);
+    state.proven = true;
+    state.collect = false;
+    return state;
+}
+
+using Key = std::tuple<bool, int, std::uint32_t, std::uint32_t, bool, bool, bool, bool, bool, int,
+                       bool, bool, bool, bool>;
 Key key_of(const PayState& s, bool late) {
-    return {static_cast<int>(s.stage),
-            s.mute,
-            s.pendings,
-            s.left,
-            s.ambiguous,
-            s.settled,
-            s.waiting,
-            s.voided,
-            static_cast<int>(s.outcome),
-            s.delivered,
-            late};
+    return {s.owed,      static_cast<int>(s.stage),
+            s.mute,      s.pendings,
+            s.left,      s.ambiguous,
+            s.settled,   s.waiting,
+            s.voided,    static_cast<int>(s.outcome),
+            s.delivered, s.proven,
+            s.collect,   late};
 }
 
 void check_edge(const PayState& from, Event event, const PayState& to) {
@@ -88,7 +92,23 @@ void check_edge(const PayState& from, Event event, const PayState& to) {
         EXPECT_NE(to.stage, Stage::sign);
     }
     if (to.stage == Stage::send) {
-        EXPECT_TRUE(from.stage == Stage::record || from.stage == Stage::pause);
+        EXPECT_TRUE(from.stage == Stage::record || from.stage == Stage::pause ||
+                    event == Event::found);
+    }
+    if (event == Event::found) {
+        // Once more for its answer, where that is wanted; never a second time.
+        EXPECT_EQ(to.stage, from.collect ? Stage::send : Stage::done);
+        EXPECT_TRUE(to.settled && to.proven && !to.collect && !to.ambiguous);
+    }
+    if (to.owed) {
+        EXPECT_TRUE(from.owed && to.settled && !to.delivered);
+        EXPECT_NE(event, Event::denied);
+        EXPECT_NE(event, Event::used);
+    }
+    if (from.proven) {
+        EXPECT_TRUE(to.proven);
+        EXPECT_EQ(to.stage, Stage::done);
+        EXPECT_EQ(to.outcome, PayOutcome::settled);
     }
     if (from.left) {
         EXPECT_TRUE(to.left);
@@ -105,9 +125,11 @@ void check_edge(const PayState& from, Event event, const PayState& to) {
             // Only a judged no, a payment that never left, or the chain.
             EXPECT_TRUE(!to.ambiguous || event == Event::unused);
             EXPECT_EQ(to.voided, !to.left || event == Event::unused);
+            EXPECT_EQ(from.stage == Stage::trace, event == Event::unused);
             break;
         case PayOutcome::unknown:
-            EXPECT_TRUE(to.left && to.ambiguous);
+            EXPECT_TRUE(to.left);
+            EXPECT_TRUE(to.ambiguous || event == Event::not_told);
             break;
         case PayOutcome::none:
         case PayOutcome::refused:
@@ -116,7 +138,8 @@ void check_edge(const PayState& from, Event event, const PayState& to) {
         case PayOutcome::settled:
             break;
     }
-    if (event == Event::no_word || event == Event::pending || event == Event::used) {
+    if (event == Event::no_word || event == Event::pending || event == Event::used ||
+        event == Event::not_told) {
         EXPECT_NE(to.outcome, PayOutcome::failed);
     }
 }
@@ -131,9 +154,10 @@ TEST(PayFsm, EveryReachableStateKeepsTheLaws) {
     PayState start;
     start.usable_until = kUntil;
     add(start, false);
-    for (const Left left : {Left::never_sent, Left::denied, Left::ambiguous}) {
+    for (const Left left : {Left::never_sent, Left::denied, Left::ambiguous, Left::taken}) {
         add(resume(left, kUntil, kNow, small_limits()), false);
         add(resume(left, kUntil, kLate, small_limits()), true);
+        add(judge_only(left, kUntil), true);
     }
     while (!open.empty()) {
         const auto [state, late] = open.front();
@@ -155,6 +179,46 @@ TEST(PayFsm, EveryReachableStateKeepsTheLaws) {
     }
     EXPECT_EQ(outcomes.size(), 5u);
     EXPECT_GT(seen.size(), 60u);
+}
+
+// Whatever a state holds, reachable today or after a change: no event makes a second signature,
+// loses that something left, or turns doubt into a no.
+TEST(PayFsm, NoCombinationOfFlagsBreaksTheLaws) {
+    std::size_t edges = 0;
+    for (int bits = 0; bits < (1 << 10); ++bits) {
+        const auto bit = [bits](int i) { return ((bits >> i) & 1) != 0; };
+        PayState from = at(Stage::quote, bit(0), bit(0) && bit(1), bit(0) && !bit(1) && bit(2));
+        from.waiting = bit(3);
+        from.mute = bit(4) ? 2 : 0;
+        from.pendings = bit(5) ? 3 : 0;
+        from.pending_since = bit(6) ? kNow : kNow - std::chrono::hours(1);
+        from.sends = bit(7) ? 4 : 0;
+        const Instant now = bit(8) ? kLate : kNow;
+        from.collect = !bit(9);
+        for (int s = static_cast<int>(Stage::send); s < kStages; ++s) {
+            from.stage = static_cast<Stage>(s);
+            // A settled payment is never traced: nothing is left to ask.
+            if (from.stage == Stage::trace && (from.settled || !from.left)) continue;
+            for (int e = 0; e < kEvents; ++e) {
+                const auto event = static_cast<Event>(e);
+                SCOPED_TRACE(std::string(to_string(from.stage)) + " x " +
+                             std::string(to_string(event)) + " " + std::to_string(bits));
+                const auto next = advance(from, event, {now, std::nullopt}, small_limits());
+                EXPECT_EQ(next.has_value(), kAllowed[s].contains(event));
+                if (!next) continue;
+                ++edges;
+                check_edge(from, event, *next);
+                EXPECT_NE(next->stage, Stage::record);
+                EXPECT_NE(next->outcome, PayOutcome::refused);
+                if (next->stage == Stage::done && from.ambiguous && event != Event::unused) {
+                    EXPECT_NE(next->outcome, PayOutcome::failed);
+                    EXPECT_NE(next->outcome, PayOutcome::none);
+                    EXPECT_FALSE(next->voided);
+                }
+            }
+        }
+    }
+    EXPECT_GT(edges, 3000u);
 }
 
 TEST(PayFsm, EveryPathEnds) {
@@ -210,8 +274,9 @@ TEST(PayFsm, WhatBecomesOfASend) {
         EXPECT_EQ(next.outcome, row.outcome);
         EXPECT_EQ(next.sends, 1u);
     }
-    EXPECT_FALSE(after(fresh, Event::unproven).proven);
-    EXPECT_TRUE(after(owed, Event::unproven).proven);
+    EXPECT_FALSE(after(fresh, Event::unproven).told);
+    EXPECT_TRUE(after(owed, Event::unproven).told);
+    EXPECT_FALSE(after(fresh, Event::settled).proven);
 }
 
 TEST(PayFsm, PausesGrowAndObeyTheServer) {
@@ -275,12 +340,77 @@ TEST(PayFsm, HowAnEarlierPaymentIsTakenUp) {
         EXPECT_EQ(state.voided, row.voided);
     }
     const PayState denied = resume(Left::denied, kUntil, kLate, small_limits());
-    EXPECT_EQ(after(denied, Event::not_told).outcome, PayOutcome::failed);
+    EXPECT_EQ(after(denied, Event::not_told).outcome, PayOutcome::unknown);
+    EXPECT_TRUE(after(denied, Event::unused).voided);
     const PayState lost = resume(Left::ambiguous, kUntil, kLate, small_limits());
     EXPECT_EQ(after(lost, Event::not_told).outcome, PayOutcome::unknown);
-    EXPECT_EQ(after(lost, Event::found).outcome, PayOutcome::settled);
-    EXPECT_FALSE(after(lost, Event::found).delivered);
+    EXPECT_EQ(after(lost, Event::found).stage, Stage::send);
     EXPECT_TRUE(after(lost, Event::unused).voided);
+}
+
+// Whether it was found after it had expired, or after a no within the run that sent it.
+TEST(PayFsm, WhatTheChainShowsAsTakenIsSentOnceMoreForItsAnswer) {
+    for (const Event event : kAllowed[static_cast<int>(Stage::send)]) {
+        for (const Left left : {Left::denied, Left::ambiguous}) {
+            SCOPED_TRACE(to_string(event));
+            const PayState found =
+                after(resume(left, kUntil, kLate, small_limits()), Event::found, kLate);
+            EXPECT_EQ(found.stage, Stage::send);
+            EXPECT_TRUE(found.settled);
+            EXPECT_TRUE(found.proven);
+            const PayState done = after(found, event, kLate);
+            EXPECT_EQ(done.stage, Stage::done);
+            EXPECT_EQ(done.outcome, PayOutcome::settled);
+            EXPECT_TRUE(done.proven);
+            EXPECT_EQ(done.sends, 1u);
+            EXPECT_EQ(done.delivered, event == Event::settled || event == Event::unproven);
+            EXPECT_EQ(done, after(found_taken(), event, kLate));
+        }
+    }
+    const PayState used = after(at(Stage::send), Event::used);
+    EXPECT_EQ(after(used, Event::found).stage, Stage::send);
+    EXPECT_EQ(after(after(used, Event::found), Event::used).stage, Stage::done);
+}
+
+TEST(PayFsm, WhatWasTakenAndNotHandedOverIsSentAgainHoweverLate) {
+    for (const Instant now : {kNow, kLate, kLate + std::chrono::hours(1)}) {
+        const PayState state = resume(Left::taken, kUntil, now, small_limits());
+        EXPECT_EQ(state.stage, Stage::send);
+        EXPECT_TRUE(after(state, Event::settled, now).delivered);
+        EXPECT_EQ(after(state, Event::denied, now).outcome, PayOutcome::settled);
+        EXPECT_EQ(after(state, Event::used, now).outcome, PayOutcome::settled);
+        EXPECT_EQ(after(state, Event::no_word, now).stage, Stage::pause);
+    }
+    // As long as the server has not said no to the repeat, its answer is owed to the next run too.
+    for (const Event event : kAllowed[static_cast<int>(Stage::send)]) {
+        SCOPED_TRACE(to_string(event));
+        PayState state = resume(Left::taken, kUntil, kLate, small_limits());
+        while (state.stage != Stage::done) {
+            state = after(state, state.stage == Stage::pause ? Event::paused : event,
+                          kLate + std::chrono::seconds(state.sends));
+        }
+        EXPECT_EQ(state.outcome, PayOutcome::settled);
+        const bool answered = event == Event::settled || event == Event::unproven;
+        EXPECT_EQ(state.delivered, answered);
+        EXPECT_EQ(state.owed, !answered && event != Event::denied && event != Event::used);
+    }
+}
+
+TEST(PayFsm, WhatANewPaymentReplacesIsJudgedAndNotSent) {
+    EXPECT_TRUE(judge_only(Left::never_sent, kUntil).voided);
+    const PayState taken = judge_only(Left::taken, kUntil);
+    EXPECT_EQ(taken.stage, Stage::done);
+    EXPECT_EQ(taken.outcome, PayOutcome::settled);
+    EXPECT_FALSE(taken.delivered || taken.owed);
+    for (const Left left : {Left::denied, Left::ambiguous}) {
+        const PayState state = judge_only(left, kUntil);
+        EXPECT_EQ(state.stage, Stage::trace);
+        const PayState found = after(state, Event::found, kLate);
+        EXPECT_EQ(found.stage, Stage::done);
+        EXPECT_EQ(found.outcome, PayOutcome::settled);
+        EXPECT_FALSE(found.delivered);
+        EXPECT_EQ(after(state, Event::not_told, kLate).outcome, PayOutcome::unknown);
+    }
 }
 
 }  // namespace

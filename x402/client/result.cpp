@@ -26,12 +26,39 @@ std::uint32_t code_point(std::string_view text, std::size_t length) noexcept {
     return point;
 }
 
-// C0 and C1 controls, and the marks that turn or hide text (UAX 9).
+struct PointRange {
+    std::uint32_t first;
+    std::uint32_t last;
+};
+// C0 and C1 controls, the marks that turn or hide text (UAX 9), and what has no shape of its own.
+constexpr std::array<PointRange, 12> kUnsafe = {{{0x00, 0x08},
+                                                 {0x0B, 0x1F},
+                                                 {0x7F, 0x9F},
+                                                 {0xAD, 0xAD},
+                                                 {0x061C, 0x061C},
+                                                 {0x180E, 0x180E},
+                                                 {0x200B, 0x200F},
+                                                 {0x2028, 0x202E},
+                                                 {0x2060, 0x206F},
+                                                 {0xFEFF, 0xFEFF},
+                                                 {0xFFF9, 0xFFFB},
+                                                 {0xE0000, 0xE0FFF}}};
+
 bool is_unsafe(std::uint32_t point) noexcept {
-    if (point == '\n' || point == '\t') return false;
-    return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x061C || point == 0xFEFF ||
-           (point >= 0x200B && point <= 0x200F) || (point >= 0x2028 && point <= 0x202E) ||
-           (point >= 0x2060 && point <= 0x206F);
+    return std::any_of(kUnsafe.begin(), kUnsafe.end(), [point](const PointRange& range) {
+        return point >= range.first && point <= range.last;
+    });
+}
+
+// The words of `extra` that are worth something to a stranger.
+void cover(json::Object& extra) {
+    if (json::Value* quote = extra.if_contains("quote")) *quote = "[hidden]";
+}
+
+json::Object write_shown(const SettleResponse& payment) {
+    SettleResponse shown = payment;
+    cover(shown.extra);
+    return write(shown);
 }
 
 json::Object write_error(const PayError& error) {
@@ -43,12 +70,6 @@ json::Object write_error(const PayError& error) {
     return object;
 }
 
-std::string one_line(std::string_view text, std::size_t max) {
-    std::string line = for_terminal(text, max);
-    std::replace(line.begin(), line.end(), '\n', ' ');
-    return line;
-}
-
 std::string terms_of(const PayResult& result) {
     if (!result.accepted) return "nothing";
     const PaymentRequirements& accepted = *result.accepted;
@@ -58,7 +79,7 @@ std::string terms_of(const PayResult& result) {
         amount = std::min(amount, *result.payment->amount);
     const std::string money =
         result.asset ? show(amount, *result.asset) : amount.to_decimal() + " atomic units";
-    return one_line(money + " on " + accepted.network.text() + " to " + accepted.pay_to, 400);
+    return for_line(money + " on " + accepted.network.text() + " to " + accepted.pay_to, 400);
 }
 
 }  // namespace
@@ -100,15 +121,22 @@ int worse_exit(int left, int right) noexcept {
     return rank(left) < rank(right) ? right : left;
 }
 
+json::Object write_shown(const PaymentRequirements& terms) {
+    PaymentRequirements shown = terms;
+    cover(shown.extra);
+    return write(shown);
+}
+
 json::Object write(const PayResult& result) {
     json::Object object;
     object["status"] = result.status;
     object["outcome"] = to_string(result.outcome);
+    object["proven"] = result.proven;
     object["attempts"] = result.attempts;
     object["accepted"] = nullptr;
-    if (result.accepted) object["accepted"] = write(*result.accepted);
+    if (result.accepted) object["accepted"] = write_shown(*result.accepted);
     object["payment"] = nullptr;
-    if (result.payment) object["payment"] = write(*result.payment);
+    if (result.payment) object["payment"] = write_shown(*result.payment);
     object["ms"] = result.ms.count();
     if (is_utf8(result.body)) {
         object["body"] = result.body;
@@ -144,17 +172,23 @@ std::string summary(const PayResult& result) {
             break;
     }
     if (!result.transaction.empty())
-        line += " (transaction " + one_line(result.transaction, 200) + ")";
+        line += " (transaction " + for_line(result.transaction, 200) + ")";
     if (result.outcome == PayOutcome::settled && !result.delivered)
         line += ", but nothing was delivered";
-    if (result.outcome == PayOutcome::settled && !result.proven) {
+    if (result.outcome == PayOutcome::settled && !result.told) {
         line += ", though the server told nothing of a settlement";
     }
     if (result.error) {
-        line += ": " + one_line(result.error->message, 400) + " [" +
-                one_line(result.error->code, 80) + "]";
-        if (!result.error->next.empty()) line += "; next: " + one_line(result.error->next, 400);
+        line += ": " + for_line(result.error->message, 400) + " [" +
+                for_line(result.error->code, 80) + "]";
+        if (!result.error->next.empty()) line += "; next: " + for_line(result.error->next, 400);
     }
+    return line;
+}
+
+std::string for_line(std::string_view text, std::size_t max) {
+    std::string line = for_terminal(text, max);
+    std::replace(line.begin(), line.end(), '\n', ' ');
     return line;
 }
 

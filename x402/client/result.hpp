@@ -27,6 +27,8 @@ struct PayError {
     std::string field;
     std::string next;
 };
+// The code of an answer that was paid for and that whoever asked could not take; it is still owed.
+inline constexpr std::string_view kNotHandedOver = "not_handed_over";
 PayError pay_error(std::string code, std::string message, std::string next = {});
 PayError pay_error(const Error& error);
 
@@ -35,8 +37,9 @@ struct PayResult {
     net::Headers headers;
     std::string body;
     PayOutcome outcome = PayOutcome::none;
-    bool delivered = false;      // the answer that was paid for came
-    bool proven = true;          // false: delivered, but the server told nothing of a settlement
+    bool delivered = false;      // the answer that was paid for came, and was handed over
+    bool told = true;            // false: delivered, but the server told nothing of a settlement
+    bool proven = false;         // the chain itself showed the outcome; else it was only told
     std::uint32_t attempts = 0;  // how often the payment was sent
     std::optional<PaymentRequirements> accepted;
     std::optional<AssetInfo> asset;  // of `accepted`
@@ -55,12 +58,17 @@ int exit_code(const PayResult& result, ExitRules rules = {}) noexcept;
 // The worst of several: 3 > 1 > 4 > 0.
 int worse_exit(int left, int right) noexcept;
 
-// {"status","outcome","attempts","accepted","payment","ms","body"|"body_base64","error"}
+// {"status","outcome","proven","attempts","accepted","payment","ms","body"|"body_base64","error"}
 json::Object write(const PayResult& result);
+// An offer as it may be shown: its quote, which is as good as a password to who has seen the
+// payment, is covered.
+json::Object write_shown(const PaymentRequirements& terms);
 // "paid 0.001 USDC on eip155:8453 to 0x... (tx 0x...)": one line, safe for a terminal.
 std::string summary(const PayResult& result);
-// Without control characters and direction marks, and at most `max` bytes: a stranger's text for a
-// terminal.
+// Without control characters, direction marks and letters that nobody sees, and at most `max`
+// bytes: a stranger's text for a terminal.
 std::string for_terminal(std::string_view text, std::size_t max = 2000);
+// The same on one line, so that no text can look like a line of ours.
+std::string for_line(std::string_view text, std::size_t max = 2000);
 
 }  // namespace x402::client

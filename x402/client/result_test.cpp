@@ -76,6 +76,31 @@ TEST(Result, JsonLine) {
     EXPECT_EQ(json::text_or_empty(*json::get_object(binary, "error"), "next"), "raise it");
 }
 
+TEST(Result, JsonSaysWhetherTheChainShowedIt) {
+    PayResult made = result(PayOutcome::settled, 200);
+    made.proven = false;
+    EXPECT_EQ(write(made).at("proven"), json::Value(false));
+    made.proven = true;
+    EXPECT_EQ(write(made).at("proven"), json::Value(true));
+}
+
+// Who has the quote and has seen the payment may ask for what was bought.
+TEST(Result, TheQuoteIsShownToNobody) {
+    PayResult made = result(PayOutcome::settled, 200);
+    made.accepted = testing::offer();
+    made.accepted->extra["name"] = "USDC";
+    made.accepted->extra["quote"] = "b3BlbiBzZXNhbWU";
+    made.payment = SettleResponse{};
+    made.payment->extra["quote"] = "b3BlbiBzZXNhbWU";
+    made.payment->extra["paymentKey"] = "toy~1";
+    const std::string line = json::dump(write(made));
+    EXPECT_EQ(line.find("b3BlbiBzZXNhbWU"), std::string::npos) << line;
+    EXPECT_NE(line.find("USDC"), std::string::npos);
+    EXPECT_NE(line.find("toy~1"), std::string::npos);
+    EXPECT_EQ(summary(made).find("b3BlbiBzZXNhbWU"), std::string::npos);
+    EXPECT_EQ(json::text_or_empty(made.accepted->extra, "quote"), "b3BlbiBzZXNhbWU");
+}
+
 TEST(Result, HostileTextsDoNotReachATerminal) {
     struct Row {
         const char* name;
@@ -98,6 +123,13 @@ TEST(Result, HostileTextsDoNotReachATerminal) {
          "a\xff"
          "b",
          "ab"},
+        {"letters that nobody sees",
+         "a\xf3\xa0\x81\xa1"  // U+E0061, a tag
+         "b\xf3\xa0\x84\x80"  // U+E0100, a variation selector
+         "c\xc2\xad"          // soft hyphen
+         "d\xe1\xa0\x8e"      // U+180E
+         "e\xef\xbf\xb9",     // U+FFF9
+         "abcde"},
         {"umlaut", "\xc3\xa4", "\xc3\xa4"},
         {"emoji", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
     };
