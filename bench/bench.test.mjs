@@ -9,7 +9,10 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readTimes } from "./build_times.mjs";
+import { callAll } from "./lib/calls.mjs";
 import { cpuMs } from "./lib/cpu.mjs";
+import { keepConnections } from "./lib/keepers.mjs";
+import { residentBytes } from "./lib/memory.mjs";
 import { quoted, startNginx, staticLocation } from "./lib/nginx.mjs";
 import { faultsOf, measurePairs, spreadOf, verdicts } from "./lib/pairs.mjs";
 import { section } from "./lib/report.mjs";
@@ -124,6 +127,13 @@ test("ratios are taken within each round, aims on the median or on the worst rou
   assert.match(section(measured), /\| too little \| 2 \(1 to 3\) \| at least 2\.01 \| missed \|/);
 });
 
+test("a benchmark that no clock ends tells no seconds", async () => {
+  const timed = await measurePairs(scripted({ ours: [1, 1, 1] }).benchmark, quiet);
+  assert.match(section(timed), /Rounds: 3, 1 s for each side \(`/);
+  const untimed = scripted({ ours: [1, 1, 1] }, { isTimed: false });
+  assert.match(section(await measurePairs(untimed.benchmark, quiet)), /Rounds: 3 \(`/);
+});
+
 test("a figure that could not be measured meets no aim", async () => {
   const { benchmark } = scripted(
     { ours: [NaN, NaN, NaN] },
@@ -219,6 +229,58 @@ test("the given number of requests is in flight, never more", async (t) => {
   const found = await settleAll(url, bodies, options);
   assert.equal(most, 4);
   assert.equal(found.filter(({ outcome }) => outcome === "settled").length, 40);
+});
+
+test("calls are counted by how each of them ended", async (t) => {
+  let open = 0;
+  let most = 0;
+  const url = await serving(t, (asked, answer) => {
+    open += 1;
+    most = Math.max(most, open);
+    setImmediate(() => {
+      open -= 1;
+      if (asked.headers.mode === "cut") asked.socket.destroy();
+      else answer.writeHead(asked.headers.mode === "good" ? 200 : 402).end("x");
+    });
+  });
+  const modes = [..."gbgcgbgg"].map((c) => ({ g: "good", b: "bad", c: "cut" })[c]);
+  const headers = modes.map((mode) => ({ mode }));
+  const outcomes = await callAll(url, headers, { inFlight: 3 });
+  assert.deepEqual([...outcomes].sort().map(String), ["200,5", "402,2", "ECONNRESET,1"]);
+  assert.ok(most <= 3, `${most} at a time`);
+});
+
+test("a kept connection that the server closes is not counted as open", async (t) => {
+  let served = 0;
+  const sockets = [];
+  const url = await serving(t, (asked, answer) => {
+    served += 1;
+    sockets.push(asked.socket);
+    const body = "x".repeat(70_000);
+    answer.writeHead(served % 2 === 0 ? 402 : 200, { "content-length": body.length }).end(body);
+  });
+  const kept = await keepConnections(url, 6);
+  t.after(() => kept.close());
+  assert.deepEqual([...kept.statuses].sort().map(String), ["200,3", "402,3"]);
+  assert.equal(kept.open, 6);
+  sockets[0].destroy();
+  for (let i = 0; i < 500 && kept.open === 6; ++i) await new Promise((r) => setTimeout(r, 10));
+  assert.equal(kept.open, 5);
+});
+
+test("a connection that gets no whole answer is an error", async (t) => {
+  const url = await serving(t, (_asked, answer) => {
+    answer.writeHead(200, { "content-length": 10 }).write("x");
+  });
+  await assert.rejects(keepConnections(url, 2, { deadlineMs: 50 }), /no answer/);
+});
+
+test("resident memory grows with what is held", () => {
+  const before = residentBytes(process.pid);
+  const held = Buffer.alloc(64 * 1024 * 1024, 1);
+  const grown = residentBytes(process.pid) - before;
+  assert.equal(held[held.length - 1], 1);
+  assert.ok(grown > 48 * 1024 * 1024, `${grown} bytes`);
 });
 
 test("processor time grows with work", () => {

@@ -2,8 +2,8 @@
 //
 // Measures x402-cpp against its peers.
 //
-//   tests/node.sh bench/run.mjs [402] [proxy] [verify] [settle] [--pairs 5] [--seconds S]
-//       [--only ours|peers] [--out FILE]
+//   tests/node.sh bench/run.mjs [402] [proxy] [verify] [settle] [idle] [start] [paid]
+//       [--pairs 5] [--seconds S] [--only ours|peers] [--out FILE]
 //
 // Without names everything is measured, in under twenty minutes, and bench/RESULTS.md is written;
 // a part, a shorter run or one side alone only prints. --seconds is the length of one measurement.
@@ -18,14 +18,17 @@ import { ROOT } from "../tests/lib/proc.mjs";
 import { X402 } from "../tests/lib/x402bin.mjs";
 import { writeBuildTimes } from "./build_times.mjs";
 import { benchmark as challenge } from "./challenge.mjs";
+import { benchmark as idle } from "./idle.mjs";
 import { describeMachine } from "./lib/machine.mjs";
 import { faultsOf, measurePairs } from "./lib/pairs.mjs";
 import { results, section } from "./lib/report.mjs";
+import { benchmark as paid } from "./paid.mjs";
 import { benchmark as proxy } from "./proxy.mjs";
 import { benchmark as settle } from "./settle.mjs";
+import { benchmark as start } from "./start.mjs";
 import { benchmark as verify } from "./verify.mjs";
 
-const ALL = [challenge, proxy, verify, settle];
+const ALL = [challenge, proxy, verify, settle, idle, start, paid];
 const NAMES = ALL.map(({ name }) => name);
 
 class Usage extends Error {}

@@ -42,13 +42,14 @@ function accepts(port) {
 
 // Temporary folders are ours, so that an ordinary user can run it. No access log, and connections
 // that are never closed for having served many requests: what a load test is not about.
-function configText(port, { upstream, location }) {
+function configText(port, { upstream, location, connections = 4096 }) {
   return `daemon off;
 master_process off;
 worker_processes 1;
 pid nginx.pid;
 error_log stderr warn;
-events { worker_connections 4096; }
+worker_rlimit_nofile ${connections + 1000};
+events { worker_connections ${connections}; }
 http {
     access_log off;
     server_tokens off;
@@ -88,7 +89,8 @@ async function tryStart(parts) {
   return { log };
 }
 
-// parts: location (the directives of `location /`), upstream (an upstream block, optional).
+// parts: location (the directives of `location /`), upstream (an upstream block, optional),
+// connections (how many at most; 4096).
 // Returns { url, pid, stop() }.
 export async function startNginx(parts) {
   let log;

@@ -39,11 +39,11 @@ function reasonLines(measured) {
 
 // One benchmark: its figures, what they are compared with, and what went wrong.
 export function section(measured) {
-  const { title, name, about } = measured.benchmark;
+  const { title, name, about, isTimed = true } = measured.benchmark;
+  const length = isTimed ? `, ${measured.seconds} s for each side` : "";
   const parts = [
     `## ${title}`,
-    `${about} Rounds: ${measured.rounds.length}, ${measured.seconds} s for each side ` +
-      `(\`bench/run.mjs ${name}\`).`,
+    `${about} Rounds: ${measured.rounds.length}${length} (\`bench/run.mjs ${name}\`).`,
     ...measured.notes,
     figureTable(measured),
     verdictTable(measured),
