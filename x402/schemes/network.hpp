@@ -66,6 +66,7 @@ struct Attempt {
     std::string raw;          // what is broadcast, as text
     std::uint32_t level = 0;  // the fee level it was signed with
     json::Object body;
+    Cost most = {};  // what it could cost; zero: no more than its simulation said
 };
 
 enum class Sent { accepted, refused, unknown };
@@ -87,6 +88,10 @@ struct Seen {
     std::vector<Part> parts;  // mined: one for each action, in their order
     std::uint64_t block = 0;
     Cost cost;  // mined: what it took
+    // mined: no reorganisation of the chain can undo it. What was paid is told as soon as it is
+    // mined; that a part was not paid is believed only when this holds, because the same attempt
+    // could still pay in another block. A chain whose blocks are final at once leaves it as it is.
+    bool final = true;
 };
 
 enum class TraceState { none, done, impossible, unknown };
