@@ -88,11 +88,11 @@ net::ClientRequest to_node(const Relay& relay, std::string body) {
 }
 
 // The node mines what it is sent by itself, but now and then leaves a transaction for the next
-// block: so there is one.
+// block, and makes no further ones: so there are a few, and what was sent becomes final.
 Task<Result<net::ClientResponse>> forward(Relay& to, std::string body, bool sends) {
     auto answer = co_await to.http.fetch(to_node(to, std::move(body)));
     if (!sends || !answer) co_return answer;
-    const std::string mine = R"({"jsonrpc":"2.0","id":1,"method":"evm_mine","params":[]})";
+    const std::string mine = R"({"jsonrpc":"2.0","id":1,"method":"anvil_mine","params":["0x3"]})";
     const auto mined = co_await to.http.fetch(to_node(to, mine));
     if (!mined) co_return fail(mined.error());
     co_return answer;

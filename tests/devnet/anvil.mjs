@@ -10,6 +10,8 @@ import { ROOT, newLogFile, spawnBound, stopChild, tailOf } from "../lib/proc.mjs
 
 const ANVIL = join(ROOT, "tests/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
 
+const EPOCH = "--slots-in-an-epoch";
+
 function flags({ chainId, port = 0, blockTime, gasLimit, txGasLimit, more = [] }) {
   const list = [
     "--host",
@@ -21,6 +23,8 @@ function flags({ chainId, port = 0, blockTime, gasLimit, txGasLimit, more = [] }
     "--accounts",
     "1",
   ];
+  // What is finalized is then two blocks behind the latest and not sixty-four.
+  if (!more.includes(EPOCH)) list.push(EPOCH, "1");
   if (blockTime) list.push("--block-time", `${blockTime}`);
   if (gasLimit) list.push("--gas-limit", `${gasLimit}`);
   if (txGasLimit) list.push("--enable-tx-gas-limit");

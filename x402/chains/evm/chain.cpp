@@ -4,6 +4,7 @@
 #include "x402/chains/evm/abi.hpp"
 #include "x402/chains/evm/exact/facilitator.hpp"
 #include "x402/chains/evm/network.hpp"
+#include "x402/chains/evm/networks.hpp"
 
 namespace x402::evm {
 namespace {
@@ -22,6 +23,7 @@ public:
         EvmNetwork::Options settle;
         settle.network = network_;
         settle.chain_id = chain_id_;
+        settle.shares = gas_facts(chain_id_).shares;
         settle.settings = std::move(options.settings);
         settles_ = std::make_unique<EvmNetwork>(std::move(settle), rpc_, env.clock);
     }
@@ -74,6 +76,7 @@ Task<Result<void>> EvmChain::prove_network() {
 
 Task<Result<void>> EvmChain::prove() {
     X402_CO_TRY_VOID(co_await prove_network());
+    co_await rpc_.learn_final_tag();
     X402_CO_TRY(const bool has_multicall, co_await rpc_.has_code(multicall_address()));
     reader_.use_multicall(has_multicall);
     X402_CO_TRY_VOID(co_await tokens_.prove_listed());

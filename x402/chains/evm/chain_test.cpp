@@ -78,6 +78,92 @@ TEST(Prove, EveryEndpointServesThisChain) {
     EXPECT_EQ(world.prove().error().code, Errc::unreachable);
 }
 
+// An endpoint that once told what is final is not believed to have forgotten the word.
+TEST(FinalTag, AMomentaryErrorIsNoUnknownTag) {
+    struct Said {
+        const char* name;
+        std::int64_t code;
+        const char* message;
+    };
+    static constexpr Said rows[] = {
+        {"just started", -39001, "Unknown block"},
+        {"still syncing", -32000, "finalized block not found"},
+        {"rate limit", -32005, "limit exceeded"},
+        {"odd words", -32000, "method not supported at this moment"},
+    };
+    for (const Said& row : rows) {
+        SCOPED_TRACE(row.name);
+        World world;
+        ASSERT_TRUE(world.prove());
+        const Payment payment = testing::sample_payment();
+        world.node.mine(1, 10'000);
+        world.node.mine(70, 1);
+        ASSERT_EQ(world.trace(payment).state, TraceState::impossible);
+        world.node.edits["eth_getBlockByNumber"] = [row](const net::RpcCall& asked, auto& answer) {
+            if (asked.params[0].as_string() != "finalized") return;
+            answer->result.reset();
+            answer->error = net::RpcError{row.code, row.message, {}};
+        };
+        EXPECT_EQ(world.trace(payment).state, TraceState::unknown);
+        world.node.edits.clear();
+        EXPECT_EQ(world.trace(payment).state, TraceState::impossible);
+    }
+}
+
+TEST(FinalTag, IsLearntOnceAndAgainOnlyWhereTheNodeSaysSo) {
+    World world;
+    world.node.knows_final_tag = false;
+    world.node.mine(70, 1);
+    ASSERT_TRUE(world.prove());
+    const Payment payment = testing::sample_payment();
+    std::size_t asked = 0;
+    world.node.edits["eth_getBlockByNumber"] = [&asked](const net::RpcCall& call, auto&) {
+        asked += call.params[0].as_string() == "finalized" ? 1 : 0;
+    };
+    EXPECT_EQ(world.trace(payment).state, TraceState::none);
+    EXPECT_EQ(asked, 0U) << "known since the start";
+
+    World forgets;
+    forgets.node.mine(70, 1);
+    ASSERT_TRUE(forgets.prove());
+    forgets.node.knows_final_tag = false;
+    forgets.node.mine(1, 10'000);
+    forgets.node.mine(62, 1);
+    EXPECT_EQ(forgets.trace(payment).state, TraceState::none) << "sixty-four blocks from now on";
+    forgets.node.mine(2, 1);
+    EXPECT_EQ(forgets.trace(payment).state, TraceState::impossible);
+}
+
+TEST(FinalTag, OneThatDoesNotKnowItDoesNotTakeItFromTheOthers) {
+    World world;
+    testing::FakeNode other;
+    other.mine(4);
+    world.node.peers.push_back(&other);
+    ASSERT_TRUE(world.prove());
+    world.node.mine(1, 10'000);
+    world.node.mine(70, 1);
+    other.mine(1, 10'000);
+    other.mine(70, 1);
+    world.node.knows_final_tag = false;
+    EXPECT_EQ(world.trace(testing::sample_payment()).state, TraceState::impossible);
+    other.down = true;
+    world.node.knows_final_tag = true;
+    EXPECT_EQ(world.trace(testing::sample_payment()).state, TraceState::impossible);
+}
+
+// A private chain whose nodes know the word and never have such a block.
+TEST(FinalTag, AChainThatNeverFinalizesCountsBlocks) {
+    World world;
+    world.node.mine(70, 1);
+    world.node.edits["eth_getBlockByNumber"] = [](const net::RpcCall& asked, auto& answer) {
+        if (asked.params[0].as_string() != "finalized") return;
+        answer->result.reset();
+        answer->error = net::RpcError{-39001, "Unknown block", {}};
+    };
+    ASSERT_TRUE(world.prove());
+    EXPECT_EQ(world.trace(testing::sample_payment()).state, TraceState::none);
+}
+
 Task<void> read_asset(Chain& chain, std::string address, std::optional<Result<AssetInfo>>& out) {
     out.emplace(co_await chain.asset(address));
 }

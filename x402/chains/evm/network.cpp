@@ -21,6 +21,7 @@ constexpr std::string_view kUnit = "wei";
 constexpr std::uint64_t kGroupBase = 60'000;
 // A filler moves nothing; some rollups count their data fee as gas, what is not used is not paid.
 constexpr std::uint64_t kFillerGas = 200'000;
+constexpr std::uint64_t kBareTransferGas = 21'000;
 constexpr std::uint64_t kBudgetShare = 20;  // one twentieth of the funds a day
 constexpr auto kQuoteAge = std::chrono::seconds(1);
 constexpr auto kDefaultPatience = std::chrono::seconds(12);
@@ -125,7 +126,9 @@ EvmNetwork::EvmNetwork(Options options, Rpc& rpc, Clock& clock)
       daily_budget_(options_.settings.daily_gas_budget.value_or(U256(1))) {}
 
 Task<Result<void>> EvmNetwork::start(bool has_multicall) {
-    has_multicall_ = has_multicall;
+    bool shares = has_multicall && options_.shares;
+    if (shares) shares = co_await has_plain_gas();
+    has_multicall_ = shares;
     if (options_.settings.daily_gas_budget) co_return Result<void>{};
     X402_CO_TRY(const auto owned, co_await funds());
     U256 sum;
@@ -134,6 +137,22 @@ Task<Result<void>> EvmNetwork::start(bool has_multicall) {
     const std::lock_guard lock(mutex_);
     daily_budget_ = share;
     co_return Result<void>{};
+}
+
+// A transfer of nothing to oneself takes 21,000 gas on every chain whose gas is only what a
+// transaction does; the known ones that differ stand in the table, others are found out here.
+Task<bool> EvmNetwork::has_plain_gas() {
+    if (options_.settings.signers.empty()) co_return false;
+    const auto own = parse_wire_address(options_.settings.signers.front().address);
+    if (!own) co_return false;
+    CallRequest request;
+    request.from = *own;
+    request.to = *own;
+    const auto estimate = co_await rpc_.estimate(std::move(request));
+    const bool plain = estimate && estimate->ok && estimate->gas >= kBareTransferGas &&
+                       estimate->gas <= 2 * kBareTransferGas;
+    if (!plain) log::warn("payments_leave_alone", {{"network", options_.network.text()}});
+    co_return plain;
 }
 
 std::vector<SignerId> EvmNetwork::signers() const {
@@ -180,7 +199,7 @@ Task<Result<FeeMarket>> EvmNetwork::fee_market() {
     FeeMarket market;
     market.base_fee = *block->base_fee;
     const auto tip = read_quantity(replies[1]);
-    market.tip = tip ? *tip : U256(kFallbackTip);
+    market.tip = std::min(tip ? *tip : U256(kFallbackTip), options_.settings.max_tip);
     const std::lock_guard lock(mutex_);
     quote_ = Quote{market, clock_.steady(), true};
     co_return market;
@@ -207,26 +226,48 @@ Task<Result<Simulation>> EvmNetwork::simulate(std::span<const Action> actions,
     co_return co_await simulate_group(std::move(read), from);
 }
 
+// What a payer's contract does may depend on the gas it is given; so it is asked once more with
+// exactly what the transaction will carry.
+Task<Result<std::optional<Refusal>>> EvmNetwork::rehearse(CallRequest request) {
+    X402_CO_TRY(const CallAnswer answer, co_await rpc_.call(std::move(request), "latest"));
+    if (answer.ok) co_return std::optional<Refusal>{};
+    co_return std::optional<Refusal>(refusal_of(answer.data));
+}
+
+// As it will be sent: a payer's contract that could tell this from the transaction, by its sender
+// or its fees, would pass here and waste the gas there.
 Task<Result<Simulation>> EvmNetwork::simulate_one(TransferAction action, Address from) {
     CallRequest request;
     request.from = from;
     request.to = action.token;
     request.data = action.data;
-    X402_CO_TRY(const Estimate estimate, co_await rpc_.estimate(std::move(request)));
+    request.gas = action.gas_cap;
+    X402_CO_TRY(const FeeMarket market, co_await fee_market());
+    X402_CO_TRY(request.fees, fees_for(market, options_.settings.max_gas_price));
+    X402_CO_TRY(const Estimate estimate, co_await rpc_.estimate(request));
     Simulation simulation;
+    if (estimate.over && *estimate.over < U256(action.gas_cap)) {
+        co_return fail(Errc::unavailable, "the signer's funds do not cover the gas");
+    }
+    if (estimate.over || estimate.gas > action.gas_cap) {
+        simulation.refusals.emplace_back(refuse(
+            Reason::evm_simulation, {"gas", "at most " + std::to_string(action.gas_cap), {}}));
+        co_return simulation;
+    }
     if (!estimate.ok) {
         simulation.refusals.emplace_back(refusal_of(estimate.revert));
         co_return simulation;
     }
-    if (estimate.gas > action.gas_cap) {
-        simulation.refusals.emplace_back(refuse(
-            Reason::evm_simulation,
-            {"gas", "at most " + std::to_string(action.gas_cap), std::to_string(estimate.gas)}));
-        co_return simulation;
+    const std::uint64_t gas = std::min(with_margin(estimate.gas), action.gas_cap);
+    std::optional<Refusal> refusal;
+    if (action.gas_cap > kPlainGasCap) {
+        request.gas = gas;
+        X402_CO_TRY(refusal, co_await rehearse(std::move(request)));
     }
-    simulation.refusals.emplace_back(std::nullopt);
-    X402_CO_TRY_VOID(
-        co_await add_cost(simulation, std::min(with_margin(estimate.gas), action.gas_cap)));
+    const bool refused = refusal.has_value();
+    simulation.refusals.push_back(std::move(refusal));
+    if (refused) co_return simulation;
+    X402_CO_TRY_VOID(co_await add_cost(simulation, gas));
     co_return simulation;
 }
 
@@ -322,6 +363,7 @@ Task<Result<Attempt>> EvmNetwork::sign(const Slot& slot, std::span<const Action>
     attempt.id = to_hex0x(made.hash.view());
     attempt.raw = to_hex0x(made.raw);
     attempt.level = next_level(earlier);
+    attempt.most = Cost{fees.max_fee.saturating_mul(U256(tx.gas)), std::string(kUnit)};
     attempt.body["tip"] = fees.tip.to_decimal();
     attempt.body["maxFee"] = fees.max_fee.to_decimal();
     attempt.body["gas"] = static_cast<std::int64_t>(tx.gas);

@@ -22,27 +22,19 @@ inline constexpr std::uint64_t kMostTransactionGas = 16'777'216;
 inline constexpr std::size_t kMostAttempts = 32;
 std::uint64_t group_gas(std::size_t actions) noexcept;
 
-// What was found out about a slot.
-struct SlotEvidence {
-    bool trouble = false;  // a node could not be asked
-    bool has_receipt = false;
-    bool confirmed = false;          // the receipt's block is canonical and deep enough
-    bool nonce_passed = false;       // at finalized state the account is past this nonce
-    bool absent_everywhere = false;  // every endpoint that answers knows none of the attempts
-};
-SeenState judge_slot(const SlotEvidence& evidence) noexcept;
-
 class EvmNetwork final : public Network {
 public:
     struct Options {
         ChainId network;
         std::uint64_t chain_id = 0;
+        bool shares = true;  // gas is only what a transaction does
         Settings settings;
     };
     // The references outlive the network.
     EvmNetwork(Options options, Rpc& rpc, Clock& clock);
 
-    // Learns what the budget needs: the signers' funds now. Call once before use.
+    // Learns what the budget needs, the signers' funds now, and whether payments may share a
+    // transaction here. Call once before use.
     Task<Result<void>> start(bool has_multicall);
 
     const ChainId& id() const noexcept override { return options_.network; }
@@ -76,10 +68,15 @@ private:
     Task<Result<void>> refuse_used(const Slot& slot);
     Task<Result<Fees>> next_fees(std::span<const Attempt> earlier);
     Task<Result<Simulation>> simulate_one(TransferAction action, Address from);
+    Task<Result<std::optional<Refusal>>> rehearse(CallRequest request);
     Task<Result<Simulation>> simulate_group(Actions actions, Address from);
+    Task<bool> has_plain_gas();
     Task<Result<void>> add_cost(Simulation& simulation, std::uint64_t gas);
     Task<Result<bool>> is_confirmed(Receipt receipt, std::uint64_t latest);
-    Task<Result<bool>> is_absent_everywhere(std::vector<std::string> attempts);
+    Task<Result<bool>> is_below_final(Receipt receipt);
+    Task<bool> is_disputed(Receipt receipt, Actions actions, std::vector<std::string> attempts);
+    Task<Result<Seen>> observe_mined(Receipt receipt, Actions actions,
+                                     std::vector<std::string> attempts);
     Task<Result<Seen>> observe_missing(Address signer, std::uint64_t nonce,
                                        std::vector<std::string> attempts);
 

@@ -257,6 +257,33 @@ TEST(Network, ARevertedTransactionIsMinedAndFailed) {
     EXPECT_EQ(judgement.refusal->code, "invalid_exact_evm_transaction_failed");
 }
 
+// What the signed bytes allow the network to take.
+U256 most_of(const Attempt& attempt) {
+    const auto read = read_transaction(*from_hex(attempt.raw));
+    return read->tx.max_fee.saturating_mul(U256(read->tx.gas));
+}
+
+TEST(Network, EveryAttemptTellsWhatItCouldCost) {
+    World world;
+    ASSERT_TRUE(world.prove());
+    const auto actions = actions_of(world, {1});
+    const Slot slot = *world.next_slot({});
+    std::vector<Attempt> attempts;
+    std::vector<Attempt> fillers;
+    for (int i = 0; i < 3; ++i) {
+        attempts.push_back(*world.sign(slot, actions, attempts));
+        fillers.push_back(*world.sign(slot, {}, fillers));
+        for (const Attempt& attempt : {attempts.back(), fillers.back()}) {
+            EXPECT_EQ(attempt.most.amount, most_of(attempt));
+            EXPECT_FALSE(attempt.most.amount.is_zero());
+            EXPECT_EQ(attempt.most.unit, "wei");
+        }
+    }
+    EXPECT_EQ(attempts[0].most.amount, world.simulate(actions).most.amount);
+    EXPECT_GT(attempts[1].most.amount, attempts[0].most.amount);
+    EXPECT_GT(attempts[2].most.amount, attempts[1].most.amount);
+}
+
 TEST(Network, ReplacesInTheSameSlotAndWatchesAll) {
     World world;
     ASSERT_TRUE(world.prove());
@@ -329,29 +356,6 @@ TEST(Network, FillerMovesNothing) {
     EXPECT_TRUE(seen.parts.empty());
 }
 
-TEST(JudgeSlot, EveryCombination) {
-    for (int bits = 0; bits < 32; ++bits) {
-        SlotEvidence e;
-        e.trouble = (bits & 1) != 0;
-        e.has_receipt = (bits & 2) != 0;
-        e.confirmed = (bits & 4) != 0;
-        e.nonce_passed = (bits & 8) != 0;
-        e.absent_everywhere = (bits & 16) != 0;
-        SeenState want = SeenState::waiting;
-        if (e.has_receipt) {
-            want = e.confirmed ? SeenState::mined : SeenState::waiting;
-        } else if (e.trouble) {
-            want = SeenState::unknown;
-        } else if (e.nonce_passed && e.absent_everywhere) {
-            want = SeenState::dead;
-        }
-        EXPECT_EQ(judge_slot(e), want) << bits;
-        if (judge_slot(e) == SeenState::dead) {
-            EXPECT_TRUE(!e.trouble && !e.has_receipt && e.nonce_passed && e.absent_everywhere);
-        }
-    }
-}
-
 // One slot through everything that can become of it.
 class Observe : public ::testing::Test {
 protected:
@@ -409,7 +413,11 @@ TEST_F(Observe, TroubleIsUnknown) {
     world->node.errors.clear();
     use_nonce_otherwise();
     world->node.mine(5);
-    world->node.errors["eth_getBlockByNumber"] = net::RpcError{-32000, "overloaded", {}};
+    world->node.edits["eth_getTransactionCount"] = [](const net::RpcCall& asked, auto& answer) {
+        if (asked.params[1].as_string() == "latest") return;
+        answer->result.reset();
+        answer->error = net::RpcError{-32000, "overloaded", {}};
+    };
     EXPECT_EQ(look(), SeenState::unknown) << "passed, but what is final cannot be asked";
 }
 

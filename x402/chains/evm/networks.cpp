@@ -56,7 +56,37 @@ constexpr Row kRows[] = {
     {324705682, "skale-base-sepolia", "SKALE Base Sepolia", true, ""},
 };
 
+constexpr std::uint64_t kGwei = 1'000'000'000;
+
+struct GasRow {
+    std::uint64_t chain;
+    GasFacts facts;
+};
+
+constexpr GasRow kGas[] = {
+    // Money of little worth, and a tip of 25 gwei or more is demanded.
+    {137, {2'000 * kGwei, 200 * kGwei, true}},
+    {80002, {2'000 * kGwei, 200 * kGwei, true}},
+    // The base fee alone is 1000 gwei.
+    {4689, {4'000 * kGwei, 5 * kGwei, true}},
+    // Arbitrum's stack and ZKsync's count the data fee as gas.
+    {42161, {500 * kGwei, 5 * kGwei, false}},
+    {421614, {500 * kGwei, 5 * kGwei, false}},
+    {41923, {500 * kGwei, 5 * kGwei, false}},
+    {190415, {500 * kGwei, 5 * kGwei, false}},
+    {181228, {500 * kGwei, 5 * kGwei, false}},
+    {2741, {500 * kGwei, 5 * kGwei, false}},
+    {11124, {500 * kGwei, 5 * kGwei, false}},
+};
+
 }  // namespace
+
+GasFacts gas_facts(std::uint64_t chain) noexcept {
+    for (const GasRow& row : kGas) {
+        if (row.chain == chain) return row.facts;
+    }
+    return {};
+}
 
 std::vector<KnownNetwork> known_networks() {
     std::vector<KnownNetwork> out;

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What became of a slot. A receipt of any attempt decides. "Dead" is the dangerous answer, because
-// the payment is then free to be sent in another slot: it takes a finalized account state beyond
-// the nonce, and the word of every endpoint that answers that none of the attempts was mined.
+// What became of a slot. A receipt of any attempt decides. What was paid is told as soon as it is
+// mined; the negative answers, after which the payment may be sent anew, take more: that a part was
+// not paid is final only below the finalized block and where no endpoint shows anything else, and
+// "dead" takes an endpoint that is itself past the slot and veto of none.
+#include <algorithm>
+
 #include "x402/base/hex.hpp"
 #include "x402/base/log.hpp"
+#include "x402/chains/evm/absence.hpp"
 #include "x402/chains/evm/network.hpp"
 #include "x402/chains/evm/slots.hpp"
 
@@ -36,6 +40,7 @@ Result<FirstLook> read_first_look(const std::vector<net::RpcReply>& replies,
         if (to_hex0x(receipt->transaction.view()) != ids[i]) {
             return fail(Errc::bad_peer, "a receipt of another transaction");
         }
+        if (look.receipt) return fail(Errc::bad_peer, "two receipts for one nonce");
         look.receipt = std::move(*receipt);
     }
     X402_TRY(look.latest, read_number(replies[attempts]));
@@ -43,13 +48,55 @@ Result<FirstLook> read_first_look(const std::vector<net::RpcReply>& replies,
     return look;
 }
 
+// For each action whether the receipt proves that it was paid.
+std::vector<bool> paid_parts(std::span<const TransferAction> actions, const Receipt& receipt) {
+    std::vector<bool> paid;
+    for (const TransferProof& proof : cut_logs(actions, receipt.logs)) {
+        paid.push_back(receipt.ok && proof.used && proof.transfer);
+    }
+    return paid;
+}
+
+bool all_paid(std::span<const TransferAction> actions, const Receipt& receipt) {
+    const std::vector<bool> paid = paid_parts(actions, receipt);
+    return std::find(paid.begin(), paid.end(), false) == paid.end();
+}
+
+// Whether another endpoint's word is a different story of the same slot. Having nothing to show is
+// none: it may be behind.
+bool tells_otherwise(const Result<net::RpcReply>& reply, const Receipt& receipt,
+                     std::span<const TransferAction> actions) {
+    if (!reply || reply->error) return false;
+    const auto other = read_receipt(*reply);
+    if (!other) return true;
+    if (!*other) return false;
+    return (*other)->transaction != receipt.transaction ||
+           (*other)->block_hash != receipt.block_hash ||
+           paid_parts(actions, **other) != paid_parts(actions, receipt);
+}
+
+bool has_nothing(const net::RpcReply& reply) noexcept {
+    return !reply.error && reply.result && reply.result->is_null();
+}
+
+// What an endpoint that seemed to be past the slot says of one attempt.
+EndpointWord with_answer(EndpointWord before, const Result<net::RpcReply>& reply) {
+    if (before == EndpointWord::receipt) return before;
+    const bool answered = reply && !reply->error;
+    if (answered && !has_nothing(*reply)) return EndpointWord::receipt;
+    if (!answered && before == EndpointWord::absent) return EndpointWord::silent;
+    return before;
+}
+
 }  // namespace
 
-SeenState judge_slot(const SlotEvidence& evidence) noexcept {
-    if (evidence.has_receipt) return evidence.confirmed ? SeenState::mined : SeenState::waiting;
-    if (evidence.trouble) return SeenState::unknown;
-    if (evidence.nonce_passed && evidence.absent_everywhere) return SeenState::dead;
-    return SeenState::waiting;
+SeenState judge_absence(std::span<const EndpointWord> words) noexcept {
+    const auto any = [words](EndpointWord word) {
+        return std::find(words.begin(), words.end(), word) != words.end();
+    };
+    if (any(EndpointWord::receipt)) return SeenState::waiting;
+    if (any(EndpointWord::absent)) return SeenState::dead;
+    return any(EndpointWord::silent) ? SeenState::unknown : SeenState::waiting;
 }
 
 std::vector<Part> parts_of(std::span<const TransferAction> actions, const Receipt& receipt) {
@@ -74,32 +121,85 @@ Task<Result<bool>> EvmNetwork::is_confirmed(Receipt receipt, std::uint64_t lates
     co_return block.hash == receipt.block_hash;
 }
 
-Task<Result<bool>> EvmNetwork::is_absent_everywhere(std::vector<std::string> attempts) {
+// Errc::conflict where the finalized chain has another block in the receipt's place.
+Task<Result<bool>> EvmNetwork::is_below_final(Receipt receipt) {
+    X402_CO_TRY(Block at, co_await rpc_.finalized());
+    if (receipt.block > at.number) co_return false;
+    if (receipt.block < at.number) {
+        X402_CO_TRY(at, co_await rpc_.block(block_tag(receipt.block)));
+    }
+    if (at.hash == receipt.block_hash) co_return true;
+    co_return fail(Errc::conflict, "the receipt is of a block that the chain does not have");
+}
+
+// One endpoint of several may lie, or serve a fork. Asked only where it matters: before a payment
+// is called failed.
+Task<bool> EvmNetwork::is_disputed(Receipt receipt, Actions actions,
+                                   std::vector<std::string> attempts) {
+    if (rpc_.client().endpoints() < 2) co_return false;
     for (const std::string& attempt : attempts) {
         net::RpcCall question = ask_receipt(attempt);
         const auto replies = co_await rpc_.client().call_all(std::move(question));
-        bool anybody = false;
         for (const auto& reply : replies) {
-            if (!reply) continue;
-            X402_CO_TRY(const auto receipt, read_receipt(*reply));
-            if (receipt) co_return false;
-            anybody = true;
+            if (!tells_otherwise(reply, receipt, actions)) continue;
+            log::warn("endpoints_disagree",
+                      {{"network", options_.network.text()}, {"transaction", attempt}});
+            co_return true;
         }
-        if (!anybody) co_return fail(Errc::unreachable, "no endpoint answered");
     }
-    co_return true;
+    co_return false;
 }
 
 Task<Result<Seen>> EvmNetwork::observe_missing(Address signer, std::uint64_t nonce,
                                                std::vector<std::string> attempts) {
-    X402_CO_TRY(std::string tag, co_await rpc_.final_tag());
-    X402_CO_TRY(const std::uint64_t final_nonce, co_await rpc_.nonce(signer, std::move(tag)));
-    SlotEvidence evidence;
-    evidence.nonce_passed = final_nonce > nonce;
-    if (evidence.nonce_passed) {
-        X402_CO_TRY(evidence.absent_everywhere, co_await is_absent_everywhere(std::move(attempts)));
+    std::vector<EndpointWord> words;
+    const auto nonces = co_await rpc_.final_nonces(signer);
+    for (const auto& each : nonces) {
+        words.push_back(!each            ? EndpointWord::silent
+                        : *each <= nonce ? EndpointWord::behind
+                                         : EndpointWord::absent);
     }
-    co_return state_only(judge_slot(evidence));
+    const auto is_candidate = [](EndpointWord word) { return word == EndpointWord::absent; };
+    if (std::none_of(words.begin(), words.end(), is_candidate)) {
+        co_return state_only(judge_absence(words));
+    }
+    net::RpcCall chain = ask("eth_chainId");
+    const auto chains = co_await rpc_.client().call_all(std::move(chain));
+    for (std::size_t i = 0; i < words.size() && i < chains.size(); ++i) {
+        const auto number = chains[i] ? read_number(*chains[i]) : fail(chains[i].error());
+        if (!number || *number != options_.chain_id) words[i] = EndpointWord::silent;
+    }
+    for (const std::string& attempt : attempts) {
+        net::RpcCall question = ask_receipt(attempt);
+        const auto replies = co_await rpc_.client().call_all(std::move(question));
+        for (std::size_t i = 0; i < words.size() && i < replies.size(); ++i) {
+            words[i] = with_answer(words[i], replies[i]);
+        }
+    }
+    const SeenState state = judge_absence(words);
+    if (std::find(words.begin(), words.end(), EndpointWord::receipt) != words.end()) {
+        log::warn("endpoints_disagree",
+                  {{"network", options_.network.text()}, {"nonce", std::to_string(nonce)}});
+    }
+    co_return state_only(state);
+}
+
+Task<Result<Seen>> EvmNetwork::observe_mined(Receipt receipt, Actions actions,
+                                             std::vector<std::string> attempts) {
+    Seen seen = state_only(SeenState::mined);
+    seen.attempt = to_hex0x(receipt.transaction.view());
+    seen.parts = parts_of(actions, receipt);
+    seen.block = receipt.block;
+    seen.cost = Cost{receipt.cost, "wei"};
+    if (all_paid(actions, receipt)) co_return seen;
+    const auto below = co_await is_below_final(receipt);
+    if (!below && below.error().code == Errc::conflict) co_return state_only(SeenState::unknown);
+    seen.final = below && *below;
+    if (!seen.final) co_return seen;
+    const bool disputed =
+        co_await is_disputed(std::move(receipt), std::move(actions), std::move(attempts));
+    seen.final = !disputed;
+    co_return seen;
 }
 
 Task<Result<Seen>> EvmNetwork::observe(const Slot& slot, std::span<const Action> actions,
@@ -108,7 +208,7 @@ Task<Result<Seen>> EvmNetwork::observe(const Slot& slot, std::span<const Action>
     X402_CO_TRY(const Address signer, parse_wire_address(slot.signer));
     if (attempts.size() > kMostReceipts)
         co_return fail(Errc::too_large, "the slot has too many attempts");
-    std::vector<TransferAction> read;
+    Actions read;
     for (const Action& action : actions) {
         X402_CO_TRY(TransferAction each, read_action(action.body));
         read.push_back(std::move(each));
@@ -131,19 +231,10 @@ Task<Result<Seen>> EvmNetwork::observe(const Slot& slot, std::span<const Action>
         if (!missing) co_return state_only(SeenState::unknown);
         co_return missing;
     }
-    const Receipt receipt = std::move(*look->receipt);
-    const auto confirmed = co_await is_confirmed(receipt, look->latest);
+    const auto confirmed = co_await is_confirmed(*look->receipt, look->latest);
     if (!confirmed) co_return state_only(SeenState::unknown);
-    SlotEvidence evidence;
-    evidence.has_receipt = true;
-    evidence.confirmed = *confirmed;
-    Seen seen = state_only(judge_slot(evidence));
-    if (seen.state != SeenState::mined) co_return seen;
-    seen.attempt = to_hex0x(receipt.transaction.view());
-    seen.parts = parts_of(read, receipt);
-    seen.block = receipt.block;
-    seen.cost = Cost{receipt.cost, "wei"};
-    co_return seen;
+    if (!*confirmed) co_return state_only(SeenState::waiting);
+    co_return co_await observe_mined(std::move(*look->receipt), std::move(read), std::move(ids));
 }
 
 }  // namespace x402::evm

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "x402/chains/evm/rpc.hpp"
 
+#include <algorithm>
+
 namespace x402::evm {
 
 SentAnswer fold_sent(const std::vector<Result<net::RpcReply>>& replies) {
@@ -51,7 +53,35 @@ Task<Result<Block>> Rpc::block(std::string tag) {
     co_return *block;
 }
 
+// An endpoint that says "no such block" may have just started, so only one that never knew better
+// is believed. Of several answers the earliest counts.
+Task<void> Rpc::learn_final_tag() {
+    net::RpcCall question = ask_block("finalized");
+    const auto replies = co_await client_->call_all(std::move(question));
+    bool known = false;
+    bool missing = false;
+    for (const auto& reply : replies) {
+        if (!reply) continue;
+        const auto read = read_block(*reply);
+        known = known || (read && *read);
+        missing = missing || is_unknown_tag(*reply) || is_unknown_block(*reply);
+    }
+    if (known) {
+        final_tag_ = FinalTag::known;
+    } else if (missing) {
+        final_tag_ = FinalTag::missing;
+    }
+}
+
+Task<Result<Block>> Rpc::final_by_depth() {
+    X402_CO_TRY(const Block latest, co_await block("latest"));
+    if (latest.number < kFinalDepth) co_return co_await block(block_tag(0));
+    co_return co_await block(block_tag(latest.number - kFinalDepth));
+}
+
 Task<Result<Block>> Rpc::finalized() {
+    if (final_tag_ == FinalTag::unlearnt) co_await learn_final_tag();
+    if (final_tag_ == FinalTag::missing) co_return co_await final_by_depth();
     net::RpcCall question = ask_block("finalized");
     X402_CO_TRY(const net::RpcReply reply, co_await client_->call(std::move(question)));
     if (!is_unknown_tag(reply)) {
@@ -59,14 +89,63 @@ Task<Result<Block>> Rpc::finalized() {
         if (!known) co_return fail(Errc::unavailable, "the chain has no finalized block yet");
         co_return *known;
     }
-    X402_CO_TRY(const Block latest, co_await block("latest"));
-    if (latest.number < kFinalDepth) co_return co_await block(block_tag(0));
-    co_return co_await block(block_tag(latest.number - kFinalDepth));
+    // This endpoint does not know the tag; another may.
+    net::RpcCall again = ask_block("finalized");
+    const auto replies = co_await client_->call_all(std::move(again));
+    std::optional<Block> earliest;
+    bool all_unknown = true;
+    for (const auto& each : replies) {
+        all_unknown = all_unknown && each && is_unknown_tag(*each);
+        if (!each) continue;
+        const auto read = read_block(*each);
+        if (!read || !*read) continue;
+        if (!earliest || (*read)->number < earliest->number) earliest = **read;
+    }
+    if (earliest) co_return *earliest;
+    if (all_unknown) final_tag_ = FinalTag::missing;
+    co_return co_await final_by_depth();
 }
 
-Task<Result<std::string>> Rpc::final_tag() {
-    X402_CO_TRY(const Block final_block, co_await finalized());
-    co_return block_tag(final_block.number);
+Task<std::vector<std::optional<std::uint64_t>>> Rpc::final_nonces(Address account) {
+    Nonces out(client_->endpoints());
+    std::vector<bool> by_depth(out.size(), final_tag_ == FinalTag::missing);
+    if (final_tag_ != FinalTag::missing) {
+        net::RpcCall question = ask_nonce(account, "finalized");
+        const auto replies = co_await client_->call_all(std::move(question));
+        for (std::size_t i = 0; i < out.size() && i < replies.size(); ++i) {
+            if (!replies[i]) continue;
+            by_depth[i] = is_unknown_tag(*replies[i]);
+            const auto nonce = read_number(*replies[i]);
+            if (nonce) out[i] = *nonce;
+        }
+    }
+    if (std::find(by_depth.begin(), by_depth.end(), true) != by_depth.end()) {
+        co_await read_deep_nonces(account, by_depth, out);
+    }
+    co_return out;
+}
+
+// One question goes to all, so it names the block that is deep enough for the endpoint that is
+// furthest; one that has not come as far does not speak.
+Task<void> Rpc::read_deep_nonces(Address account, const std::vector<bool>& which, Nonces& out) {
+    net::RpcCall question = ask("eth_blockNumber");
+    const auto heights = co_await client_->call_all(std::move(question));
+    std::vector<std::uint64_t> deep(out.size(), 0);
+    std::uint64_t furthest = 0;
+    for (std::size_t i = 0; i < out.size() && i < heights.size(); ++i) {
+        if (!which[i] || !heights[i]) continue;
+        const auto height = read_number(*heights[i]);
+        if (!height || *height < kFinalDepth) continue;
+        deep[i] = *height - kFinalDepth;
+        furthest = std::max(furthest, deep[i]);
+    }
+    net::RpcCall nonce = ask_nonce(account, block_tag(furthest));
+    const auto replies = co_await client_->call_all(std::move(nonce));
+    for (std::size_t i = 0; i < out.size() && i < replies.size(); ++i) {
+        if (!which[i] || !replies[i]) continue;
+        const auto number = read_number(*replies[i]);
+        if (number && deep[i] == furthest) out[i] = *number;
+    }
 }
 
 Task<Result<std::uint64_t>> Rpc::nonce(Address account, std::string tag) {

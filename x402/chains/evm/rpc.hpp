@@ -2,6 +2,7 @@
 // Typed questions to the nodes of one network. Any thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "x402/chains/evm/rpc_codec.hpp"
@@ -22,11 +23,15 @@ public:
     Task<Result<std::vector<U256>>> chain_ids();
     // Errc::not_found when the node has no such block.
     Task<Result<Block>> block(std::string tag);
-    // Where a node does not know the tag: kFinalDepth behind the latest.
+    // Asks every endpoint once whether it knows what is final: at the start, and again only where
+    // one says in so many words that it does not know the tag.
+    Task<void> learn_final_tag();
+    // Where no node knows the tag: kFinalDepth behind the latest.
     Task<Result<Block>> finalized();
-    // The tag under which the final state can be asked: "finalized" or a block number.
-    Task<Result<std::string>> final_tag();
     Task<Result<std::uint64_t>> nonce(Address account, std::string tag);
+    // The account's nonce in the final state of each endpoint, in their order; nothing where one
+    // does not tell.
+    Task<std::vector<std::optional<std::uint64_t>>> final_nonces(Address account);
     Task<Result<bool>> has_code(Address account);
     Task<Result<U256>> balance(Address account);
     Task<Result<CallAnswer>> call(CallRequest request, std::string tag);
@@ -40,7 +45,13 @@ public:
     Task<Result<std::vector<net::RpcReply>>> batch(std::vector<net::RpcCall> calls);
 
 private:
+    enum class FinalTag { unlearnt, known, missing };
+    using Nonces = std::vector<std::optional<std::uint64_t>>;
+    Task<Result<Block>> final_by_depth();
+    Task<void> read_deep_nonces(Address account, const std::vector<bool>& which, Nonces& out);
+
     std::unique_ptr<net::RpcClient> client_;
+    std::atomic<FinalTag> final_tag_{FinalTag::unlearnt};
 };
 
 // What several endpoints said to one sending, folded into one answer.

@@ -12,7 +12,8 @@ namespace x402::evm {
 namespace {
 
 constexpr std::size_t kMostLogs = 10'000;
-constexpr std::int64_t kExecutionReverted = 3;  // geth, erigon, anvil
+constexpr std::int64_t kExecutionReverted = 3;   // geth, erigon, anvil
+constexpr std::int64_t kInvalidParams = -32602;  // JSON-RPC 2.0 section 5.1
 
 std::string lower(std::string_view text) {
     std::string out(text);
@@ -140,10 +141,13 @@ Result<U256> cost_of(const json::Object& object) {
 
 bool is_revert(const net::RpcError& error) {
     if (error.code == kExecutionReverted) return true;
-    static constexpr std::array<std::string_view, 7> kWords = {
-        "revert",          "vm execution error", "invalid opcode",      "out of gas",
-        "stack underflow", "bad jump",           "gas required exceeds"};
-    return has_any(lower(error.message), kWords);
+    static constexpr std::array<std::string_view, 9> kWords = {
+        "revert",          "vm execution error", "invalid opcode",       "out of gas", "outofgas",
+        "stack underflow", "bad jump",           "gas required exceeds", "evm error"};
+    const std::string words = lower(error.message);
+    // Anvil's own trouble, in the words of what it ran.
+    if (words.starts_with("evm error fatal")) return false;
+    return has_any(words, kWords);
 }
 
 // Revert data stands in `data` as hex, behind a word, or one object deeper.
@@ -163,12 +167,31 @@ Bytes revert_data(const json::Value& data) {
     return bytes ? *bytes : Bytes{};
 }
 
+// "gas required exceeds allowance (600000)", as the common clients say it. The text of a revert is
+// a stranger's and must not be taken for it.
+std::optional<U256> allowance_of(std::string_view message) {
+    constexpr std::string_view kWords = "gas required exceeds allowance";
+    const std::string words = lower(message);
+    const auto at = words.find(kWords);
+    const bool reverted = words.find("revert") != std::string::npos;
+    if (at == std::string::npos || reverted) return std::nullopt;
+    const auto begin = words.find_first_of("0123456789", at + kWords.size());
+    if (begin == std::string::npos) return std::nullopt;
+    const auto end = words.find_first_not_of("0123456789", begin);
+    const auto number = U256::from_decimal(std::string_view(words).substr(begin, end - begin));
+    return number ? std::optional<U256>(*number) : std::nullopt;
+}
+
 json::Object call_object(const CallRequest& request) {
     json::Object call;
     if (request.from) call["from"] = to_lower(*request.from);
     call["to"] = to_lower(request.to);
     call["data"] = to_hex0x(request.data);
     if (request.gas) call["gas"] = U256(*request.gas).to_quantity();
+    if (request.fees) {
+        call["maxFeePerGas"] = request.fees->max_fee.to_quantity();
+        call["maxPriorityFeePerGas"] = request.fees->tip.to_quantity();
+    }
     return call;
 }
 
@@ -313,10 +336,13 @@ Result<CallAnswer> read_call(const net::RpcReply& reply) {
 }
 
 Result<Estimate> read_estimate(const net::RpcReply& reply) {
+    if (reply.error) {
+        if (auto over = allowance_of(reply.error->message)) return Estimate{false, 0, {}, over};
+    }
     if (reply.error && is_revert(*reply.error))
-        return Estimate{false, 0, revert_data(reply.error->data)};
+        return Estimate{false, 0, revert_data(reply.error->data), {}};
     X402_TRY(const std::uint64_t gas, read_number(reply));
-    return Estimate{true, gas, {}};
+    return Estimate{true, gas, {}, {}};
 }
 
 SentAnswer read_sent(const Result<net::RpcReply>& reply) {
@@ -327,7 +353,9 @@ SentAnswer read_sent(const Result<net::RpcReply>& reply) {
     static constexpr std::array<std::string_view, 6> kThere = {
         "already known",    "alreadyknown",   "known transaction",
         "already imported", "already exists", "already in"};
-    if (has_any(words, kThere)) return {Sent::accepted, "already known"};
+    // "unknown transaction type" is the contrary.
+    const bool unknown = words.find("unknown transaction") != std::string::npos;
+    if (!unknown && has_any(words, kThere)) return {Sent::accepted, "already known"};
     static constexpr std::array<std::string_view, 12> kRefused = {"nonce too low",
                                                                   "nonce is too low",
                                                                   "oldnonce",
@@ -344,13 +372,20 @@ SentAnswer read_sent(const Result<net::RpcReply>& reply) {
     return {Sent::unknown, reply->error->message};
 }
 
+// Only words that are about the question itself: a node that is short of something, or has just
+// started, says other things of a tag that it knows.
 bool is_unknown_tag(const net::RpcReply& reply) {
     if (!reply.error) return false;
-    static constexpr std::array<std::string_view, 6> kWords = {
-        "invalid block", "unknown block", "block not found",
-        "hex string",    "not supported", "invalid argument"};
-    const std::int64_t code = reply.error->code;
-    return code == -32602 || code == -32601 || has_any(lower(reply.error->message), kWords);
+    static constexpr std::array<std::string_view, 4> kWords = {"invalid argument", "hex string",
+                                                               "block tag", "unknown variant"};
+    return reply.error->code == kInvalidParams || has_any(lower(reply.error->message), kWords);
+}
+
+bool is_unknown_block(const net::RpcReply& reply) {
+    if (!reply.error) return false;
+    static constexpr std::array<std::string_view, 3> kWords = {"unknown block", "block not found",
+                                                               "invalid block"};
+    return has_any(lower(reply.error->message), kWords);
 }
 
 }  // namespace x402::evm

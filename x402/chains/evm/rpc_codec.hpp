@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "x402/chains/evm/address.hpp"
+#include "x402/chains/evm/gas.hpp"
 #include "x402/net/jsonrpc.hpp"
 #include "x402/schemes/network.hpp"
 
@@ -51,6 +52,8 @@ struct Estimate {
     bool ok = false;
     std::uint64_t gas = 0;
     Bytes revert;
+    // It takes more gas than this, which is the limit that was named or what the sender can pay.
+    std::optional<U256> over;
 };
 
 struct CallRequest {
@@ -58,6 +61,7 @@ struct CallRequest {
     Address to;
     Bytes data;
     std::optional<std::uint64_t> gas;
+    std::optional<Fees> fees;  // without: gas has no price, which a contract can see
 };
 
 struct LogFilter {
@@ -92,7 +96,9 @@ Result<Estimate> read_estimate(const net::RpcReply& reply);
 // accepted: it is in the pool or was already; refused: the node will not have it; unknown: anything
 // else.
 SentAnswer read_sent(const Result<net::RpcReply>& reply);
-// The node does not know the block tag "finalized".
+// The node does not know the block tag "finalized", and says so.
 bool is_unknown_tag(const net::RpcReply& reply);
+// It knows the tag and has no such block: for ever, or because it has just started.
+bool is_unknown_block(const net::RpcReply& reply);
 
 }  // namespace x402::evm

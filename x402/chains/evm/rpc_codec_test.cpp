@@ -39,6 +39,7 @@ TEST(ReadSent, Table) {
         {"insufficient funds for gas * price + value", Sent::refused},
         {"exceeds block gas limit", Sent::refused},
         {"max fee per gas less than block base fee", Sent::refused},
+        {"unknown transaction type", Sent::unknown},
         {"txpool is full", Sent::unknown},
         {"internal error", Sent::unknown},
         {"request timed out", Sent::unknown},
@@ -84,6 +85,10 @@ TEST(ReadCall, RevertsAreAnswersAndTroubleIsNot) {
         {"no data", failed(3, "execution reverted"), true, ""},
         {"data is no hex", failed(3, "execution reverted", "0xzz"), true, ""},
         {"out of gas", failed(-32000, "out of gas"), true, ""},
+        {"anvil", failed(-32603, "EVM error OutOfGas"), true, ""},
+        {"anvil, an opcode", failed(-32603, "EVM error InvalidFEOpcode"), true, ""},
+        {"anvil, itself", failed(-32603, "EVM error FatalExternalError"), false, ""},
+        {"nethermind, out of gas", failed(-32015, "OutOfGas"), true, ""},
         {"no such block", failed(-32000, "header not found"), false, ""},
         {"rate limit", failed(-32005, "limit exceeded"), false, ""},
         {"no method", failed(-32601, "the method does not exist"), false, ""},
@@ -102,6 +107,30 @@ TEST(ReadCall, RevertsAreAnswersAndTroubleIsNot) {
     }
     EXPECT_EQ(read_call(said("\"0x01\""))->data, Bytes{1});
     EXPECT_EQ(read_estimate(said("\"0x5208\""))->gas, 21'000U);
+}
+
+TEST(ReadEstimate, WhatDoesNotFitIsToldFromARevert) {
+    struct Row {
+        const char* name;
+        net::RpcReply reply;
+        std::optional<U256> over;
+    };
+    const Row rows[] = {
+        {"geth", failed(-32000, "gas required exceeds allowance (600000)"), U256(600'000)},
+        {"anvil", failed(-32003, "Out of gas: gas required exceeds allowance: 400000"),
+         U256(400'000)},
+        {"no number", failed(-32000, "gas required exceeds allowance"), std::nullopt},
+        {"a stranger's words", failed(3, "execution reverted: gas required exceeds allowance (5)"),
+         std::nullopt},
+        {"out of gas", failed(-32000, "out of gas"), std::nullopt},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        const auto got = read_estimate(row.reply);
+        ASSERT_TRUE(got) << to_string(got.error());
+        EXPECT_FALSE(got->ok);
+        EXPECT_EQ(got->over, row.over);
+    }
 }
 
 TEST(ReadAnswers, NonsenseIsBadPeer) {
@@ -151,7 +180,13 @@ TEST(ReadReceipt, FieldsAndCost) {
 
 TEST(UnknownTag, OnlyWhereTheNodeSaysSo) {
     EXPECT_TRUE(is_unknown_tag(failed(-32602, "invalid argument 0: hex string without 0x prefix")));
-    EXPECT_TRUE(is_unknown_tag(failed(-39001, "unknown block")));
+    EXPECT_TRUE(is_unknown_tag(failed(-32000, "invalid block tag")));
+    // A node that has just started says these of a tag that it knows well.
+    for (const char* momentary : {"unknown block", "finalized block not found", "invalid block",
+                                  "method not supported at this moment"}) {
+        EXPECT_FALSE(is_unknown_tag(failed(-39001, momentary))) << momentary;
+    }
+    EXPECT_FALSE(is_unknown_tag(failed(-32601, "the method is not available")));
     EXPECT_FALSE(is_unknown_tag(failed(-32005, "rate limit")));
     EXPECT_FALSE(is_unknown_tag(said("null")));
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "x402/base/decimal.hpp"
+#include "x402/chains/evm/networks.hpp"
 #include "x402/chains/evm/wallet.hpp"
 
 namespace x402::evm {
@@ -11,7 +12,6 @@ namespace {
 
 constexpr std::uint8_t kNativeDecimals = 18;
 constexpr std::uint8_t kGweiDecimals = 9;
-constexpr std::uint64_t kDefaultMaxGasPrice = 1'000'000'000'000;  // 1000 gwei
 constexpr std::int64_t kMostConfirmations = 1'000;
 constexpr std::int64_t kShortestPoll = 5;
 
@@ -37,6 +37,12 @@ Result<void> read_fees(const Tree& section, Settings& out) {
         const auto parsed = parse_gas_price(*price);
         if (!parsed) return wrong_at(section, "max_gas_price", parsed.error());
         out.max_gas_price = *parsed;
+    }
+    X402_TRY(const auto tip, number_text(section, "max_tip"));
+    if (tip) {
+        const auto parsed = parse_gas_price(*tip);
+        if (!parsed) return wrong_at(section, "max_tip", parsed.error());
+        out.max_tip = *parsed;
     }
     X402_TRY(const auto budget, number_text(section, "daily_gas_budget"));
     if (budget) {
@@ -127,7 +133,9 @@ Result<U256> parse_native(std::string_view text) {
 
 Result<Settings> read_settings(const NetworkSetup& setup, std::string_view public_rpc) {
     Settings out;
-    out.max_gas_price = U256(kDefaultMaxGasPrice);
+    const GasFacts gas = gas_facts(chain_number(setup.network).value_or(0));
+    out.max_gas_price = U256(gas.max_price);
+    out.max_tip = U256(gas.max_tip);
     out.rpc = setup.rpc;
     out.any_token = setup.any_token;
     if (setup.section != nullptr) {

@@ -24,6 +24,7 @@ struct Settings {
     std::uint64_t confirmations = 1;
     bool any_token = false;
     U256 max_gas_price;                    // wei
+    U256 max_tip{5'000'000'000};           // wei; of what a node suggests
     std::optional<U256> daily_gas_budget;  // wei; nothing: a share of the signers' funds at start
     std::optional<Duration> stuck_after;
     std::optional<Duration> poll;

@@ -53,11 +53,14 @@ TEST_F(SignerVariables, DefaultsAndKeys) {
     EXPECT_EQ(plain->confirmations, 1U);
     EXPECT_FALSE(plain->any_token);
     EXPECT_FALSE(plain->daily_gas_budget);
+    EXPECT_EQ(plain->max_gas_price, U256(500'000'000'000));
+    EXPECT_EQ(plain->max_tip, U256(5'000'000'000));
     Tree::Table members;
     members.push_back(member("rpc", "http://127.0.0.1:1"));
     members.push_back(member("signers", "env:X402_TEST_SIGNER_A"));
     members.push_back(member("confirmations", 5));
     members.push_back(member("max_gas_price", "1.5gwei"));
+    members.push_back(member("max_tip", "2gwei"));
     members.push_back(member("daily_gas_budget", "0.05"));
     members.push_back(member("stuck_after", "2s"));
     members.push_back(member("poll", "50ms"));
@@ -67,6 +70,7 @@ TEST_F(SignerVariables, DefaultsAndKeys) {
     ASSERT_EQ(full->signers.size(), 1U);
     EXPECT_EQ(full->signers[0].address.size(), 42U);
     EXPECT_EQ(full->max_gas_price, U256(1'500'000'000));
+    EXPECT_EQ(full->max_tip, U256(2'000'000'000));
     EXPECT_EQ(*full->daily_gas_budget, U256(50'000'000'000'000'000));
     EXPECT_EQ(full->stuck_after, Duration(2'000));
     EXPECT_EQ(full->poll, Duration(50));
@@ -83,6 +87,7 @@ TEST_F(SignerVariables, WrongOnesNameTheirPlace) {
     for (const std::string& text :
          {refused("max_gas_price", "cheap"), refused("max_gas_price", "0"),
           refused("max_gas_price", "-1gwei"), refused("max_gas_price", "1.23456789123gwei"),
+          refused("max_tip", "much"), refused("max_tip", std::int64_t{0}),
           refused("daily_gas_budget", "1e3"), refused("daily_gas_budget", "0.0"),
           refused("confirmations", std::int64_t{0}), refused("poll", "1ms"),
           refused("signers", "0x" + std::string(64, '1')),
@@ -110,6 +115,32 @@ TEST(Settings, WithoutAnyEndpoint) {
     EXPECT_FALSE(got.error().next.empty());
     setup.rpc = {"http://a", "http://b"};
     EXPECT_EQ(read_settings(setup, "http://c")->rpc.size(), 2U);
+}
+
+// Where gas is dear in number and cheap in worth the defaults must not stop every payment.
+TEST(Networks, GasDefaults) {
+    struct Gas {
+        const char* name;
+        std::uint64_t chain;
+        std::uint64_t max_price_gwei;
+        std::uint64_t max_tip_gwei;
+        bool shares;
+    };
+    static constexpr Gas rows[] = {
+        {"Base", 8453, 500, 5, true},      {"Polygon", 137, 2'000, 200, true},
+        {"IoTeX", 4689, 4'000, 5, true},   {"Arbitrum", 42161, 500, 5, false},
+        {"Abstract", 2741, 500, 5, false}, {"one that nobody knows", 31337, 500, 5, true},
+    };
+    for (const Gas& row : rows) {
+        SCOPED_TRACE(row.name);
+        const GasFacts facts = gas_facts(row.chain);
+        EXPECT_EQ(facts.max_price, row.max_price_gwei * 1'000'000'000);
+        EXPECT_EQ(facts.max_tip, row.max_tip_gwei * 1'000'000'000);
+        EXPECT_EQ(facts.shares, row.shares);
+    }
+    NetworkSetup setup;
+    setup.network = *ChainId::parse("eip155:137");
+    EXPECT_EQ(read_settings(setup, "http://a")->max_tip, U256(200'000'000'000));
 }
 
 TEST(Assets, TableIsWellFormed) {

@@ -25,7 +25,6 @@ std::size_t calls_in(const ReadRequest& request) noexcept {
 // A payer's own contract decides what a call costs and how much it answers: both are bounded by
 // gas.
 constexpr std::uint64_t kReadGas = 500'000;
-constexpr std::uint64_t kSimulationGas = 2'000'000;
 
 net::RpcCall ask_contract(const ContractCall& call, std::optional<std::uint64_t> gas) {
     CallRequest request;
@@ -55,7 +54,8 @@ Result<ReadAnswer> collect(const ReadRequest& request, std::span<const net::RpcR
 
 void put_calls(const ReadRequest& request, std::vector<net::RpcCall>& calls) {
     for (const ContractCall& read : request.reads) calls.push_back(ask_contract(read, kReadGas));
-    if (request.simulation) calls.push_back(ask_contract(*request.simulation, kSimulationGas));
+    if (request.simulation)
+        calls.push_back(ask_contract(*request.simulation, request.simulation_gas));
     if (request.code_of) calls.push_back(ask_code(*request.code_of));
 }
 
@@ -145,16 +145,24 @@ bool SharedReader::is_answered(const Waiter& waiter) {
     return waiter.answer.has_value();
 }
 
+// All of a group are of the first one's kind; the others keep their places.
 SharedReader::Members SharedReader::take_group() {
     Members group;
+    std::deque<std::shared_ptr<Waiter>> left;
+    const bool apart = !waiting_.empty() && waiting_.front()->request.apart;
     std::size_t calls = 0;
-    while (!waiting_.empty() && group.size() < limits::kBatchedVerifies) {
-        const std::size_t more = calls_in(waiting_.front()->request);
-        if (!group.empty() && calls + more > kMostCalls) break;
-        calls += more;
-        group.push_back(std::move(waiting_.front()));
-        waiting_.pop_front();
+    for (auto& waiter : waiting_) {
+        const std::size_t more = calls_in(waiter->request);
+        const bool fits = group.empty() ||
+                          (group.size() < limits::kBatchedVerifies && calls + more <= kMostCalls);
+        if (fits && waiter->request.apart == apart) {
+            calls += more;
+            group.push_back(std::move(waiter));
+        } else {
+            left.push_back(std::move(waiter));
+        }
     }
+    waiting_ = std::move(left);
     return group;
 }
 
@@ -167,7 +175,8 @@ Task<void> SharedReader::lead() {
         ++under_way_;
     }
     Group group(*this, std::move(members));
-    if (multicall_ && group.members().size() > 1) {
+    const bool apart = !group.members().empty() && group.members().front()->request.apart;
+    if (multicall_ && !apart && group.members().size() > 1) {
         auto answers = co_await ask_aggregate(group.members());
         group.settle(std::move(answers));
     } else {
@@ -232,6 +241,7 @@ Task<Result<std::vector<ReadAnswer>>> SharedReader::ask_aggregate(Members group)
     for (const auto& waiter : group) {
         if (waiter->request.simulation) inner.push_back(*waiter->request.simulation);
     }
+    if (inner.empty()) co_return co_await ask_each(std::move(group));
     const ContractCall whole{multicall_address(), encode_aggregate(inner)};
     std::vector<net::RpcCall> calls;
     calls.push_back(ask_contract(whole, {}));

@@ -3,8 +3,8 @@
 // the chain has it, else a JSON-RPC batch. A group forms while the previous read is under way; a
 // read that finds nobody before it leaves at once. Calls of one eth_call see what the calls before
 // them did, so only what cannot hurt a neighbour is shared, the plain reads go before every
-// simulation, and a negative answer out of a group is asked again alone by whoever needs it. Any
-// thread.
+// simulation, and whoever gets a negative answer out of a group asks again apart: in one request
+// with the others who do, each on its own state. Any thread.
 #pragma once
 
 #include <atomic>
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "x402/base/clock.hpp"
+#include "x402/chains/evm/exact/action.hpp"
 #include "x402/chains/evm/multicall.hpp"
 #include "x402/chains/evm/rpc.hpp"
 
@@ -25,6 +26,9 @@ struct ReadRequest {
     std::optional<ContractCall>
         simulation;  // may change state; runs after the reads of the whole group
     std::optional<Address> code_of;
+    // Most gas of the simulation where it is asked alone: what the transaction itself may take.
+    std::uint64_t simulation_gas = kWalletGasCap;
+    bool apart = false;  // on its own state: with others in one request, never in one call
 };
 
 struct ReadAnswer {

@@ -164,5 +164,97 @@ TEST(SharedReader, TroubleReachesEveryoneOfTheGroup) {
     EXPECT_EQ(run_crowd(world, payments_of(9)), std::vector<std::string>(9)) << "and it recovers";
 }
 
+// A stranger who sends garbage for signatures costs no more than anybody else.
+TEST(SharedReader, GarbageSignaturesAreJudgedTogether) {
+    World world;
+    ASSERT_TRUE(world.prove());
+    std::vector<Payment> payments = payments_of(60);
+    for (Payment& payment : payments)
+        payment.payload.payload["signature"] = "0x" + std::string(128, '1') + "1b";
+    const std::size_t before = world.node.batches;
+    const std::size_t calls = world.node.count("eth_call");
+    const auto codes = run_crowd(world, payments);
+    EXPECT_EQ(codes, std::vector<std::string>(60, "invalid_exact_evm_signature"));
+    EXPECT_LE(world.node.batches - before, 4U);
+    EXPECT_EQ(world.node.count("eth_call"), calls) << "nothing is simulated for them";
+}
+
+// Nor does one with valid signatures and an empty wallet (attack 22): who failed in company asks
+// again with the others who did.
+TEST(SharedReader, WhoFailsInAGroupIsAskedAgainInOneRequest) {
+    World world;
+    ASSERT_TRUE(world.prove());
+    std::vector<Payment> payments = payments_of(30, 2);
+    const std::vector<Payment> good = payments_of(30);
+    payments.insert(payments.end(), good.begin(), good.end());
+    std::vector<std::string> want(30, "invalid_exact_evm_insufficient_balance");
+    want.resize(60);
+    const std::size_t before = world.node.batches;
+    EXPECT_EQ(run_crowd(world, payments), want);
+    EXPECT_LE(world.node.batches - before, 8U);
+}
+
+// A delegated account's code runs inside the group and eats what gas there is: the neighbours are
+// asked again together, not each for himself.
+TEST(SharedReader, ABurnerInAGroupCostsOneMoreRequest) {
+    World world;
+    const Address burner = testing::address_at(testing::payer_address(2));
+    world.node.world().wallets[burner] = burner;
+    world.node.world().wallet_gas[burner] = 60'000'000;
+    world.node.fund(kToken, testing::payer_address(2), 1'000'000);
+    ASSERT_TRUE(world.prove());
+    std::vector<Payment> payments = payments_of(40);
+    payments[7] = payments_of(1, 2)[0];
+    std::vector<std::string> want(40);
+    want[7] = "invalid_exact_evm_signature";
+    const std::size_t before = world.node.batches;
+    EXPECT_EQ(run_crowd(world, payments), want);
+    EXPECT_LE(world.node.batches - before, 8U);
+}
+
+TEST(SharedReader, AWalletAmongGarbageIsStillHeard) {
+    World world;
+    const Address wallet = testing::address_at(testing::payer_address(2));
+    world.node.world().wallets[wallet] = testing::address_at(testing::payer_address(5));
+    world.node.fund(kToken, testing::payer_address(2), 1'000'000);
+    ASSERT_TRUE(world.prove());
+    std::vector<Payment> payments = payments_of(8);
+    std::vector<std::string> want(8, "invalid_exact_evm_signature");
+    for (Payment& payment : payments) sign_again(payment, 9);
+    payments.push_back(payments_of(1, 2)[0]);
+    sign_again(payments.back(), 5);
+    want.emplace_back();
+    EXPECT_EQ(run_crowd(world, payments), want);
+}
+
+// One call of a group ate the gas of all: nobody is refused for it, each is asked about alone.
+TEST(SharedReader, AGroupThatRunsOutOfGasIsAskedOneByOne) {
+    World world;
+    ASSERT_TRUE(world.prove());
+    world.node.call_gas_cap = 400'000;
+    const std::size_t calls = world.node.count("eth_call");
+    EXPECT_EQ(run_crowd(world, payments_of(6)), std::vector<std::string>(6));
+    EXPECT_GE(world.node.count("eth_call") - calls, 6 * 3U);
+}
+
+// What a stranger's contract runs is bounded by gas in every question that is asked alone.
+TEST(SharedReader, EveryLoneCallNamesItsGas) {
+    World world;
+    const Address wallet = testing::address_at(testing::payer_address());
+    world.node.world().wallets[wallet] = wallet;
+    ASSERT_TRUE(world.prove());
+    std::size_t bounded = 0;
+    world.node.edits["eth_call"] = [&bounded](const net::RpcCall& asked, auto&) {
+        const json::Object& call = asked.params[0].as_object();
+        ASSERT_TRUE(call.contains("gas")) << json::dump(asked.params[0]);
+        EXPECT_LE(*U256::from_hex(std::string(call.at("gas").as_string())), U256(1'000'000));
+        ++bounded;
+    };
+    EXPECT_EQ(world.verify(sample_payment()), "");
+    EXPECT_GE(bounded, 4U);
+    world.node.world().wallet_gas[wallet] = 5'000'000;
+    EXPECT_EQ(world.verify(sample_payment()), "invalid_exact_evm_signature");
+}
+
 }  // namespace
 }  // namespace x402::evm

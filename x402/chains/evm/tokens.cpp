@@ -3,6 +3,7 @@
 
 #include "x402/base/log.hpp"
 #include "x402/chains/evm/assets.hpp"
+#include "x402/chains/evm/revert.hpp"
 
 namespace x402::evm {
 namespace {
@@ -59,6 +60,30 @@ Task<Result<TokenProof>> Tokens::proof(Address token) {
     const TokenProof proof = judge_proof(claim, answer.reads, answer.has_code);
     remember(token, proof);
     co_return proof;
+}
+
+// A token that takes a used nonce in silence, or echoes its event, would let one payment of a group
+// claim the transfer of another. The words count, because a payer who can pay only once makes any
+// token revert the second time.
+Task<bool> Tokens::refuses_reuse(Address token, Bytes transfer) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto it = cache_.find(token);
+        if (it != cache_.end() && it->second.refuses_reuse) co_return true;
+    }
+    if (!reader_.has_multicall()) co_return false;
+    const ContractCall twice[] = {{token, transfer}, {token, transfer}};
+    ReadRequest request;
+    request.simulation = ContractCall{multicall_address(), encode_aggregate(twice)};
+    const auto answer = co_await reader_.read_alone(std::move(request));
+    if (!answer || !answer->simulation->ok) co_return false;
+    const auto answers = decode_aggregate(answer->simulation->data, 2);
+    if (!answers || !(*answers)[0].ok || (*answers)[1].ok) co_return false;
+    if (reason_of_revert((*answers)[1].data) != Reason::evm_nonce_used) co_return false;
+    const std::lock_guard lock(mutex_);
+    const auto it = cache_.find(token);
+    if (it != cache_.end()) it->second.refuses_reuse = true;
+    co_return true;
 }
 
 Task<Result<AssetInfo>> Tokens::info(Address token) {

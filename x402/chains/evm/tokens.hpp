@@ -33,6 +33,9 @@ public:
     }
     // Remembered for 15 minutes.
     Task<Result<TokenProof>> proof(Address token);
+    // Whether the token reverts on a nonce that is used, seen by asking for this transfer twice in
+    // one call; remembered as long as its proof. False where it could not be seen.
+    Task<bool> refuses_reuse(Address token, Bytes transfer);
     // A row of the lists, completed from the chain; an unlisted token is read from the chain.
     Task<Result<AssetInfo>> info(Address token);
     // Every configured token is what it claims; a table's row that is not is only reported.
@@ -42,6 +45,7 @@ private:
     struct Entry {
         TokenProof proof;
         Duration at{};
+        bool refuses_reuse = false;
     };
     std::optional<TokenProof> remembered(const Address& token);
     void remember(const Address& token, const TokenProof& proof);

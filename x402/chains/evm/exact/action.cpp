@@ -5,6 +5,8 @@
 #include "x402/chains/evm/exact/action.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 
 #include "x402/base/hex.hpp"
 #include "x402/chains/evm/abi.hpp"
@@ -64,6 +66,54 @@ std::optional<std::size_t> find_transfer(const TransferAction& action, std::span
         if (!taken[i] && is_transfer_of(logs[i], action)) return i;
     }
     return std::nullopt;
+}
+
+// Where a token logs the transfer of a use: behind it, or in front of it.
+enum class Layout { use_first, transfer_first };
+
+bool is_use_by(const Log& log, const Address& payer) {
+    return is_any_use(log) && log.topics.size() == 3 && log.topics[1] == word_of(payer);
+}
+
+bool is_transfer_from(const Log& log, const Address& payer) {
+    return log.topics.size() == 3 && log.topics[0] == transfer_topic() &&
+           log.topics[1] == word_of(payer);
+}
+
+// What of the payer's transfers stands between a use and the next one.
+struct Moved {
+    bool any = false;
+    bool ours = false;  // one that could be the action's
+};
+
+Moved moved_beside(const TransferAction& action, std::span<const Log> logs, std::size_t use,
+                   Layout layout) {
+    Moved moved;
+    const bool behind = layout == Layout::use_first;
+    for (std::size_t i = use; behind ? i + 1 < logs.size() : i > 0;) {
+        i = behind ? i + 1 : i - 1;
+        if (is_any_use(logs[i])) break;
+        moved.any = moved.any || is_transfer_from(logs[i], action.payer);
+        moved.ours = moved.ours || is_transfer_of(logs[i], action);
+    }
+    return moved;
+}
+
+// Nothing: the receipt does not have this layout, because a use of the payer has no transfer there.
+std::optional<bool> is_paid_under(const TransferAction& action, std::span<const Log> logs,
+                                  Layout layout) {
+    std::map<Hash32, Moved> uses;
+    for (std::size_t i = 0; i < logs.size(); ++i) {
+        if (!is_use_by(logs[i], action.payer)) continue;
+        const Moved moved = moved_beside(action, logs, i, layout);
+        Moved& use = uses[logs[i].topics[2]];
+        use.any = use.any || moved.any;
+        use.ours = use.ours || moved.ours;
+    }
+    for (const auto& [nonce, use] : uses) {
+        if (!use.any) return std::nullopt;
+    }
+    return uses[action.nonce].ours;
 }
 
 }  // namespace
@@ -137,6 +187,27 @@ std::vector<TransferProof> cut_logs(std::span<const TransferAction> actions,
         }
     }
     return out;
+}
+
+std::optional<bool> is_paid_by(const TransferAction& action, std::span<const Log> logs) {
+    std::vector<Log> own;
+    std::copy_if(logs.begin(), logs.end(), std::back_inserter(own),
+                 [&](const Log& log) { return log.address == action.token; });
+    bool used = false;
+    bool moved = false;
+    bool rivals = false;
+    for (const Log& log : own) {
+        const bool ours = is_use_of(log, action);
+        used = used || ours;
+        moved = moved || is_transfer_of(log, action);
+        rivals = rivals || (!ours && is_use_by(log, action.payer));
+    }
+    if (!used || !moved) return false;
+    if (!rivals) return true;
+    const auto behind = is_paid_under(action, own, Layout::use_first);
+    const auto before = is_paid_under(action, own, Layout::transfer_first);
+    if (behind && before && *behind != *before) return std::nullopt;
+    return behind ? behind : before;
 }
 
 json::Object write(const TransferProof& proof) {

@@ -17,7 +17,7 @@ namespace x402::evm {
 inline constexpr std::uint64_t kSharedGas = 120'000;
 // Alone it may take more, for wallets with code of their own; never without end (the signer pays).
 inline constexpr std::uint64_t kPlainGasCap = 400'000;
-inline constexpr std::uint64_t kWalletGasCap = 2'000'000;
+inline constexpr std::uint64_t kWalletGasCap = 600'000;
 
 struct TransferAction {
     Address token;
@@ -41,6 +41,10 @@ struct TransferProof {
 // One for each action, in their order. No log serves two.
 std::vector<TransferProof> cut_logs(std::span<const TransferAction> actions,
                                     std::span<const Log> logs);
+
+// Whether a receipt shows this one payment as paid, whoever else was paid in the same transaction.
+// Nothing: it holds a transfer that may as well be another payment's of the same payer.
+std::optional<bool> is_paid_by(const TransferAction& action, std::span<const Log> logs);
 
 json::Object write(const TransferProof& proof);
 Result<TransferProof> read_proof(const json::Object& body);

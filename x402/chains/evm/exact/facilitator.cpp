@@ -51,6 +51,9 @@ TransferReads transfer_reads(const ReadAnswer& answer, std::optional<U256> recei
     return reads;
 }
 
+// What the two looks and their frame take beside the transfer.
+constexpr std::uint64_t kWatchGas = 200'000;
+
 // The transfer between two looks at the payee's balance. A token that nobody vouches for may take a
 // fee on the way, and only what arrives is a payment.
 ContractCall watched_transfer(const ReadPayment& read) {
@@ -105,14 +108,31 @@ std::expected<PaymentFacts, Refusal> ExactFacilitator::facts(const Payment& paym
 }
 
 // In the group where nothing of it can touch a neighbour, else alone. A payer that turns out to
-// have code is asked alone, by its own rules.
+// have code is asked alone, by its own rules. A signature that is not the payer's own can only be a
+// wallet's: whether there is one is asked in company first, so that garbage costs a stranger's
+// victims no call of its own.
 Task<Result<ExactFacilitator::Evidence>> ExactFacilitator::gather(const ReadPayment& read,
                                                                   bool shareable) const {
     const bool recovers = recovers_payer(read);
-    if (!recovers || !shareable) co_return co_await gather_alone(read, recovers);
     Evidence evidence;
-    X402_CO_TRY(evidence.answer, co_await services_.reader.read(reads_of(read)));
-    if (evidence.answer.has_code) co_return co_await gather_alone(read, recovers);
+    if (!recovers) {
+        ReadRequest who;
+        who.code_of = read.payload.authorization.from;
+        X402_CO_TRY(evidence.answer, co_await services_.reader.read(std::move(who)));
+        if (!evidence.answer.has_code) co_return evidence;
+    }
+    if (!recovers || !shareable) co_return co_await gather_alone(read, recovers);
+    co_return co_await gather_shared(read, false);
+}
+
+// Of a payer who signed himself.
+Task<Result<ExactFacilitator::Evidence>> ExactFacilitator::gather_shared(const ReadPayment& read,
+                                                                         bool apart) const {
+    ReadRequest request = reads_of(read);
+    request.apart = apart;
+    Evidence evidence;
+    X402_CO_TRY(evidence.answer, co_await services_.reader.read(std::move(request)));
+    if (evidence.answer.has_code) co_return co_await gather_alone(read, true);
     evidence.signature_valid = true;
     co_return evidence;
 }
@@ -125,7 +145,10 @@ Task<Result<ExactFacilitator::Evidence>> ExactFacilitator::gather_alone(const Re
         {payer, call_is_valid_signature(read.digest(), read.payload.signature)});
     const bool watched =
         services_.tokens.listed(read.asset) == nullptr && services_.reader.has_multicall();
-    if (watched) request.simulation = watched_transfer(read);
+    if (watched) {
+        request.simulation = watched_transfer(read);
+        request.simulation_gas += kWatchGas;
+    }
     Evidence evidence;
     X402_CO_TRY(evidence.answer, co_await services_.reader.read_alone(std::move(request)));
     if (watched) {
@@ -164,8 +187,8 @@ Task<Result<Verdict>> ExactFacilitator::verify(const Payment& payment) const {
         diagnose(read, transfer_reads(evidence.answer, evidence.received, domain), proof);
     if (refusal && evidence.answer.shared) {
         // Perhaps only because of a neighbour in the group: nobody is told before it was asked
-        // alone.
-        X402_CO_TRY(evidence, co_await gather_alone(read, true));
+        // apart.
+        X402_CO_TRY(evidence, co_await gather_shared(read, true));
         if (!evidence.signature_valid) co_return refused(signature_refusal(read), payer);
         refusal = diagnose(read, transfer_reads(evidence.answer, evidence.received, domain), proof);
     }
@@ -197,6 +220,9 @@ Task<Result<Plan>> ExactFacilitator::plan(const Payment& payment) const {
     action.gas_cap = plain ? kPlainGasCap : kWalletGasCap;
     action.share =
         plain && proof.proven && proof.eip3009 && services_.tokens.listed(read->asset) != nullptr;
+    if (action.share) {
+        action.share = co_await services_.tokens.refuses_reuse(action.token, action.data);
+    }
     Plan plan;
     plan.actions.push_back(Action{key_of(*read), write(action)});
     plan.charged = authorization.value;

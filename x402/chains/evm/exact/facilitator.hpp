@@ -36,6 +36,7 @@ private:
         std::optional<U256> received;
     };
     Task<Result<Evidence>> gather(const ReadPayment& read, bool shareable) const;
+    Task<Result<Evidence>> gather_shared(const ReadPayment& read, bool apart) const;
     Task<Result<Evidence>> gather_alone(const ReadPayment& read, bool recovers) const;
 
     SchemeId id_;

@@ -310,6 +310,31 @@ TEST(ExactPlan, OneActionThatAnySignerMaySend) {
     EXPECT_EQ(write(*action), plan.actions[0].body);
 }
 
+// A token that takes a used nonce in silence would let one payment of a group claim the transfer of
+// another (attack 13): it leaves alone until it was seen to revert, by its words.
+TEST(ExactPlan, SharesOnlyTokensSeenToRefuseAUsedNonce) {
+    const auto shares = [](World& world, std::uint64_t seed) {
+        return read_action(world.plan(sample_payment(seed)).actions[0].body)->share;
+    };
+    World world;
+    ASSERT_TRUE(world.prove());
+    world.node.token(kToken).silent = true;
+    EXPECT_FALSE(shares(world, 1));
+    world.node.token(kToken).silent = false;
+    world.node.token(kToken).forgets = true;
+    world.node.fund(kToken, testing::payer_address(), 10'000);
+    EXPECT_FALSE(shares(world, 2)) << "it reverts for the balance, which proves nothing";
+    world.node.token(kToken).forgets = false;
+    world.node.fund(kToken, testing::payer_address(), 1'000'000);
+    EXPECT_TRUE(shares(world, 3));
+    const std::size_t calls = world.node.count("eth_call");
+    EXPECT_TRUE(shares(world, 4));
+    EXPECT_EQ(world.node.count("eth_call"), calls) << "seen once is enough for a while";
+    world.clock.at += std::chrono::minutes(16);
+    world.node.token(kToken).silent = true;
+    EXPECT_FALSE(shares(world, 5)) << "and forgotten with the proof";
+}
+
 TEST(ExactPlan, NeverForOtherTerms) {
     World world;
     ASSERT_TRUE(world.prove());

@@ -56,14 +56,26 @@ LogFilter filter_of(const ReadPayment& read, std::uint64_t from, std::uint64_t t
     return filter;
 }
 
+std::optional<Log> matching(const ReadPayment& read, std::span<const Log> logs) {
+    const Authorization& authorization = read.payload.authorization;
+    for (const Log& log : logs) {
+        if (log.address != read.asset || log.topics.size() != 3) continue;
+        if (log.topics[1] != word_of(authorization.from)) continue;
+        if (log.topics[2] == authorization.nonce) return log;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 TraceState judge_trace(const TraceEvidence& evidence) noexcept {
     if (!evidence.used_final) {
+        // Also where the time is over: the final state and the latest then contradict each other.
+        if (evidence.used_latest) return TraceState::unknown;
         if (U256(static_cast<std::uint64_t>(evidence.final_time_s)) >= evidence.valid_before) {
             return TraceState::impossible;
         }
-        return evidence.used_latest ? TraceState::unknown : TraceState::none;
+        return TraceState::none;
     }
     if (evidence.canceled) return TraceState::impossible;
     if (!evidence.used_log) return TraceState::unknown;
@@ -108,6 +120,9 @@ Task<Result<Trace>> Tracer::search(const ReadPayment& read, std::int64_t timeout
     X402_CO_TRY(evidence.used_latest, read_state(replies[1]));
     evidence.final_time_s = final_block.time_s;
     evidence.valid_before = authorization.valid_before;
+    if (!evidence.used_final && !evidence.used_latest) {
+        evidence.used_latest = co_await is_used_elsewhere(std::move(question));
+    }
     if (evidence.used_final) {
         X402_CO_TRY(const Found found, co_await find_log(read, final_block, timeout_s));
         if (found.log && !found.canceled)
@@ -117,6 +132,49 @@ Task<Result<Trace>> Tracer::search(const ReadPayment& read, std::int64_t timeout
     Trace trace;
     trace.state = judge_trace(evidence);
     co_return trace;
+}
+
+// One endpoint of several may be behind, or lie; that nothing was paid is not its word alone.
+Task<bool> Tracer::is_used_elsewhere(CallRequest question) {
+    if (rpc_.client().endpoints() < 2) co_return false;
+    net::RpcCall state = ask_call(question, "latest");
+    const auto replies = co_await rpc_.client().call_all(std::move(state));
+    for (const auto& reply : replies) {
+        if (!reply) continue;
+        const auto used = read_state(*reply);
+        if (used && *used) co_return true;
+    }
+    co_return false;
+}
+
+Task<bool> Tracer::is_logged_as_use_elsewhere(LogFilter filter) {
+    if (rpc_.client().endpoints() < 2) co_return false;
+    filter.topics[0] = {authorization_used_topic()};
+    net::RpcCall question = ask_logs(filter);
+    const auto replies = co_await rpc_.client().call_all(std::move(question));
+    for (const auto& reply : replies) {
+        if (!reply) continue;
+        const auto logs = read_logs(*reply);
+        if (!logs) continue;
+        for (const Log& log : *logs) {
+            if (!log.topics.empty() && log.topics[0] == authorization_used_topic()) co_return true;
+        }
+    }
+    co_return false;
+}
+
+Task<bool> Tracer::is_paid_elsewhere(TransferAction action, std::string transaction) {
+    if (rpc_.client().endpoints() < 2) co_return false;
+    net::RpcCall question = ask_receipt(transaction);
+    const auto replies = co_await rpc_.client().call_all(std::move(question));
+    for (const auto& reply : replies) {
+        if (!reply) continue;
+        const auto receipt = read_receipt(*reply);
+        if (!receipt || !*receipt || !(*receipt)->ok) continue;
+        const bool unpaid = is_paid_by(action, (*receipt)->logs) == false;
+        if (!unpaid) co_return true;
+    }
+    co_return false;
 }
 
 Task<Result<Tracer::Found>> Tracer::find_log(const ReadPayment& read, const Block& final_block,
@@ -134,12 +192,13 @@ Task<Result<Tracer::Found>> Tracer::find_log(const ReadPayment& read, const Bloc
         const std::uint64_t from = std::max(first, to >= kWindow ? to - kWindow + 1 : 0);
         LogFilter filter = filter_of(read, from, to);
         X402_CO_TRY(const auto logs, co_await rpc_.logs(std::move(filter)));
-        for (const Log& log : logs) {
-            if (log.address != read.asset || log.topics.size() != 3) continue;
-            if (log.topics[1] != word_of(authorization.from) ||
-                log.topics[2] != authorization.nonce)
-                continue;
-            co_return Found{log, log.topics[0] == authorization_canceled_topic()};
+        const std::optional<Log> log = matching(read, logs);
+        if (log && log->topics[0] != authorization_canceled_topic()) co_return Found{log, false};
+        if (log) {
+            LogFilter same = filter_of(read, from, to);
+            const bool disputed = co_await is_logged_as_use_elsewhere(std::move(same));
+            if (disputed) co_return fail(Errc::bad_peer, "the endpoints tell different stories");
+            co_return Found{log, true};
         }
         if (from <= first || from == 0) break;
         to = from - 1;
@@ -160,7 +219,19 @@ Task<Result<Trace>> Tracer::read_found(const ReadPayment& read, const Block& fin
     TraceEvidence evidence;
     evidence.used_final = true;
     evidence.used_log = proofs[0].used.has_value();
-    evidence.transferred = proofs[0].transfer.has_value();
+    // Shared by two payments of one payer, a transfer proves only the one that it belongs to.
+    const std::optional<bool> paid = is_paid_by(action, receipt->logs);
+    if (!paid) {
+        log::warn("transfer_of_whom", {{"key", key_of(read).value()},
+                                       {"transaction", to_hex0x(receipt->transaction.view())}});
+        co_return Trace{};
+    }
+    evidence.transferred = *paid;
+    if (!evidence.transferred) {
+        std::string transaction = to_hex0x(receipt->transaction.view());
+        const bool disputed = co_await is_paid_elsewhere(action, std::move(transaction));
+        if (disputed) co_return Trace{};
+    }
     Trace trace;
     trace.state = judge_trace(evidence);
     trace.block = receipt->block;

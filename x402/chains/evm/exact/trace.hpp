@@ -4,6 +4,7 @@
 // log proves a payment. Any thread.
 #pragma once
 
+#include "x402/chains/evm/exact/action.hpp"
 #include "x402/chains/evm/exact/rules.hpp"
 #include "x402/chains/evm/rpc.hpp"
 #include "x402/schemes/network.hpp"
@@ -12,7 +13,7 @@ namespace x402::evm {
 
 struct TraceEvidence {
     bool used_final = false;   // authorizationState in the finalized state
-    bool used_latest = false;  // and now
+    bool used_latest = false;  // and now, by any endpoint
     std::int64_t final_time_s = 0;
     U256 valid_before;
     bool canceled = false;     // AuthorizationCanceled was found
@@ -30,6 +31,10 @@ public:
 
 private:
     struct Found;
+    // Whether another endpoint contradicts what would end a payment as not made.
+    Task<bool> is_used_elsewhere(CallRequest question);
+    Task<bool> is_logged_as_use_elsewhere(LogFilter filter);
+    Task<bool> is_paid_elsewhere(TransferAction action, std::string transaction);
     Task<Result<Trace>> search(const ReadPayment& read, std::int64_t timeout_s);
     Task<Result<Found>> find_log(const ReadPayment& read, const Block& final_block,
                                  std::int64_t timeout_s);

@@ -28,8 +28,7 @@ TEST(JudgeTrace, EveryCombination) {
         const bool over = (bits & 32) != 0;
         TraceState want = TraceState::unknown;
         if (!e.used_final) {
-            if (over) want = TraceState::impossible;
-            if (!over && !e.used_latest) want = TraceState::none;
+            if (!e.used_latest) want = over ? TraceState::impossible : TraceState::none;
         } else if (e.canceled) {
             want = TraceState::impossible;
         } else if (e.used_log) {
@@ -138,6 +137,63 @@ TEST(Trace, AnOldPaymentIsFoundWithFewQuestions) {
     EXPECT_EQ(trace.transaction, transaction);
     EXPECT_LE(world.node.count("eth_getLogs"), 2U);
     EXPECT_LE(world.node.count("eth_getBlockByNumber"), 40U);
+}
+
+// Puts the receipt's two logs together anew: u, the payment's use; t, its transfer; U, another use
+// of the same payer; T, his transfer of another value.
+void rewrite_logs(json::Object& receipt, const std::string& pattern) {
+    const json::Array made = receipt.at("logs").as_array();
+    ASSERT_EQ(made.size(), 2U);
+    json::Array logs;
+    for (const char letter : pattern) {
+        json::Object log = made[letter == 'u' || letter == 'U' ? 0 : 1].as_object();
+        if (letter == 'U') log["topics"].as_array()[2] = "0x" + std::string(64, '9');
+        if (letter == 'T') log["data"] = "0x" + std::string(63, '0') + "7";
+        logs.emplace_back(std::move(log));
+    }
+    receipt["logs"] = std::move(logs);
+}
+
+TEST(Trace, ATransferThatMayBeAnothersIsNoProof) {
+    struct Row {
+        const char* name;
+        const char* logs;
+        TraceState want;
+    };
+    const Row rows[] = {
+        {"alone", "ut", TraceState::done},
+        {"alone, the transfer first", "tu", TraceState::done},
+        {"alone, said twice", "uut", TraceState::done},
+        {"two equal, both moved", "utUt", TraceState::done},
+        {"two equal, both moved, the other one first", "Utut", TraceState::done},
+        {"two equal, both moved, transfers first", "tutU", TraceState::done},
+        {"two equal, one transfer between", "utU", TraceState::unknown},
+        {"two equal, one transfer between, the other way", "Utu", TraceState::unknown},
+        {"two equal, one transfer behind", "Uut", TraceState::unknown},
+        {"two equal, one transfer in front", "tuU", TraceState::unknown},
+        {"the only transfer is nearest to the other", "uUt", TraceState::unknown},
+        {"an echo in front of another's transfer", "utUU", TraceState::unknown},
+        {"one transfer logged twice", "uttU", TraceState::unknown},
+        {"beside one of another value", "utUT", TraceState::done},
+        {"behind one of another value", "UTut", TraceState::done},
+        {"what it moved is another value", "uTUt", TraceState::impossible},
+        {"nothing moved", "u", TraceState::impossible},
+        {"nothing moved for either", "uU", TraceState::impossible},
+        {"only another value moved", "uUT", TraceState::impossible},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        World world;
+        ASSERT_TRUE(world.prove());
+        const Payment payment = sample_payment();
+        const TransferAction action = action_of(world, payment);
+        world.node.run(action.token, action.data);
+        world.node.mine(3);
+        world.node.edits["eth_getTransactionReceipt"] = [row](const net::RpcCall&, auto& answer) {
+            rewrite_logs(answer->result->as_object(), row.logs);
+        };
+        EXPECT_EQ(world.trace(payment).state, row.want);
+    }
 }
 
 Task<void> ask(World& world, const Payment& payment, std::optional<Errc>& code) {

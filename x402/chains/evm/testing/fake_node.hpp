@@ -5,6 +5,7 @@
 // thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -23,7 +24,8 @@ struct FakeToken {
     std::uint64_t decimals = 6;
     bool tells_domain = true;  // DOMAIN_SEPARATOR, name and version
     bool eip3009 = true;
-    bool silent = false;  // a used nonce neither reverts nor moves anything
+    bool silent = false;   // a used nonce neither reverts nor moves anything
+    bool forgets = false;  // a used nonce moves money once more
     bool takes_fee = false;
     bool blocks = false;  // every transfer reverts for a reason of its own
     bool greedy = false;  // takes more gas than anything may
@@ -35,6 +37,8 @@ struct FakeWorld {
     std::map<Address, FakeToken> tokens;
     std::map<Address, Address> wallets;  // an account with code, and whose signature it accepts
     std::set<Address> code;              // other accounts with code
+    std::map<Address, std::uint64_t> wallet_gas;  // what a wallet's own check takes
+    std::set<Address> wary;  // wallets that say yes only where gas has no price: in a simulation
     std::map<Address, std::uint64_t> nonces;
     std::map<Address, U256> wei;
 };
@@ -70,10 +74,15 @@ public:
     bool knows_final_tag = true;
     bool down = false;                            // every question ends Errc::unreachable
     std::map<std::string, net::RpcError> errors;  // by method: answered instead
-    std::vector<FakeNode*> peers;                 // further endpoints
-    Bell* hold = nullptr;                         // batches wait for this bell
+    // By method: sees the question and changes the answer, after the node has acted.
+    using Edit = std::function<void(const net::RpcCall& asked, Result<net::RpcReply>& answer)>;
+    std::map<std::string, Edit> edits;
+    std::vector<FakeNode*> peers;  // further endpoints, asked in turn where this one is in trouble
+    Bell* hold = nullptr;          // batches wait for this bell
     std::size_t batches = 0;
     U256 base_fee{1'000'000'000};
+    U256 tip{1'000'000};                      // what it suggests
+    std::uint64_t call_gas_cap = 50'000'000;  // of a call that names no limit
 
     Task<Result<net::RpcReply>> call(net::RpcCall request) override;
     Task<Result<std::vector<net::RpcReply>>> batch(std::vector<net::RpcCall> calls) override;
@@ -88,6 +97,8 @@ private:
         std::vector<Receipt> receipts;
     };
     Result<net::RpcReply> answer(const net::RpcCall& request);
+    Result<net::RpcReply> answer_plainly(const net::RpcCall& request);
+    Result<std::vector<net::RpcReply>> answer_batch(const std::vector<net::RpcCall>& calls);
     net::RpcReply answer_call(const json::Array& params, bool estimate);
     net::RpcReply answer_logs(const json::Array& params) const;
     net::RpcReply answer_send(const json::Array& params);

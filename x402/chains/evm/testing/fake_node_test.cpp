@@ -157,7 +157,7 @@ Receipt FakeNode::execute(const ReadTransaction& tx, std::uint64_t block) {
     receipt.from = tx.sender;
     receipt.block = block;
     const FakeWorld before = world_;
-    const Execution run{world_, chain_id, time_s() + 2, &receipt.logs};
+    const Execution run{world_, chain_id, time_s() + 2, &receipt.logs, true};
     const Executed out = execute_call(run, tx.tx.to, tx.tx.data);
     receipt.ok = out.ok && out.gas <= tx.tx.gas;
     receipt.cost = U256(out.gas);
@@ -243,13 +243,23 @@ net::RpcReply FakeNode::answer_call(const json::Array& params, bool estimate) {
     const auto block = estimate ? height() : block_of(params[1]);
     if (!block) return failed(-32602, "invalid argument 1: hex string without 0x prefix");
     FakeWorld copy = *block == height() ? world_ : blocks_[*block].after;
-    const Execution run{copy, chain_id, time_s() + 2, nullptr};
+    const bool priced = request.contains("maxFeePerGas");
+    const Execution run{copy, chain_id, time_s() + 2, nullptr, priced};
     const Bytes data = *from_hex(text(request.at("data")));
     const Executed out = execute_call(run, address(request.at("to")), data);
     if (!out.ok) return failed(3, "execution reverted", json::Value(to_hex0x(out.data)));
-    const auto limit = request.find("gas");
-    if (limit != request.end() && U256(out.gas) > *U256::from_hex(text(limit->value()))) {
-        return failed(-32000, "out of gas");
+    const auto named = request.find("gas");
+    U256 limit =
+        named == request.end() ? U256(call_gas_cap) : *U256::from_hex(text(named->value()));
+    if (priced) {
+        const U256 price = *U256::from_hex(text(request.at("maxFeePerGas")));
+        const U256 funds = world_.wei[address(request.at("from"))];
+        limit = std::min(limit, funds.divide(price).quotient);
+    }
+    if (U256(out.gas) > limit) {
+        const std::string most = limit.to_decimal();
+        return failed(-32000, estimate ? "gas required exceeds allowance (" + most + ")"
+                                       : std::string("out of gas"));
     }
     return estimate ? said(quantity(out.gas)) : said(json::Value(to_hex0x(out.data)));
 }
@@ -302,6 +312,13 @@ net::RpcReply FakeNode::answer_receipt(const json::Array& params) const {
 }
 
 Result<net::RpcReply> FakeNode::answer(const net::RpcCall& request) {
+    auto reply = answer_plainly(request);
+    const auto edit = edits.find(request.method);
+    if (edit != edits.end()) edit->second(request, reply);
+    return reply;
+}
+
+Result<net::RpcReply> FakeNode::answer_plainly(const net::RpcCall& request) {
     ++counts_[request.method];
     if (down) return fail(Errc::unreachable, "the fake node is down");
     const auto scripted = errors.find(request.method);
@@ -310,7 +327,7 @@ Result<net::RpcReply> FakeNode::answer(const net::RpcCall& request) {
     const json::Array& params = request.params;
     if (method == "eth_chainId") return said(quantity(chain_id));
     if (method == "eth_blockNumber") return said(quantity(height()));
-    if (method == "eth_maxPriorityFeePerGas") return said(quantity(1'000'000));
+    if (method == "eth_maxPriorityFeePerGas") return said(quantity(tip));
     if (method == "eth_sendRawTransaction") return answer_send(params);
     if (method == "eth_getTransactionReceipt") return answer_receipt(params);
     if (method == "eth_getLogs") return answer_logs(params);
@@ -335,21 +352,30 @@ Result<net::RpcReply> FakeNode::answer(const net::RpcCall& request) {
     return said(quantity(state.nonces[address(params[0])]));
 }
 
+Result<std::vector<net::RpcReply>> FakeNode::answer_batch(const std::vector<net::RpcCall>& calls) {
+    std::vector<net::RpcReply> out;
+    for (const net::RpcCall& each : calls) {
+        X402_TRY(net::RpcReply reply, answer(each));
+        out.push_back(std::move(reply));
+    }
+    return out;
+}
+
 Task<Result<net::RpcReply>> FakeNode::call(net::RpcCall request) {
-    co_return answer(request);
+    auto reply = answer(request);
+    for (std::size_t i = 0; !reply && i < peers.size(); ++i) reply = peers[i]->answer(request);
+    co_return reply;
 }
 
 Task<Result<std::vector<net::RpcReply>>> FakeNode::batch(std::vector<net::RpcCall> calls) {
     ++batches;
     X402_CHECK(!calls.empty() && calls.size() <= 256);
     if (hold != nullptr) co_await hold->wait(hold->count(), std::chrono::seconds(60));
-    std::vector<net::RpcReply> out;
-    for (const net::RpcCall& each : calls) {
-        auto reply = answer(each);
-        if (!reply) co_return fail(reply.error());
-        out.push_back(std::move(*reply));
+    auto replies = answer_batch(calls);
+    for (std::size_t i = 0; !replies && i < peers.size(); ++i) {
+        replies = peers[i]->answer_batch(calls);
     }
-    co_return out;
+    co_return replies;
 }
 
 Task<std::vector<Result<net::RpcReply>>> FakeNode::call_all(net::RpcCall request) {

@@ -11,6 +11,7 @@ struct Execution {
     std::uint64_t chain_id = 0;
     std::int64_t time_s = 0;
     std::vector<Log>* logs = nullptr;  // nothing: a question only
+    bool priced = false;               // whether its gas has a price
 };
 
 struct Executed {

@@ -19,10 +19,11 @@ Executed done(AbiWriter writer) {
     return {true, writer.finish(), 30'000};
 }
 
-bool accepts(const FakeWorld& world, const Address& wallet, const Hash32& digest,
+bool accepts(const Execution& run, const Address& wallet, const Hash32& digest,
              ByteView signature) {
-    const auto it = world.wallets.find(wallet);
-    if (it == world.wallets.end()) return false;
+    const auto it = run.world.wallets.find(wallet);
+    if (it == run.world.wallets.end()) return false;
+    if (run.priced && run.world.wary.contains(wallet)) return false;
     const auto signer = recover_signer(digest, signature);
     return signer && *signer == it->second;
 }
@@ -30,6 +31,11 @@ bool accepts(const FakeWorld& world, const Address& wallet, const Hash32& digest
 bool has_code(const FakeWorld& world, const Address& account) {
     return world.wallets.contains(account) || world.tokens.contains(account) ||
            world.code.contains(account);
+}
+
+std::uint64_t wallet_gas(const FakeWorld& world, const Address& account) {
+    const auto it = world.wallet_gas.find(account);
+    return it == world.wallet_gas.end() ? 0 : it->second;
 }
 
 void put_log(const Execution& run, const Address& token, std::vector<Hash32> topics, Bytes data) {
@@ -73,16 +79,15 @@ Executed transfer(const Execution& run, const Address& at, const Authorization& 
     if (token.blocks) return reverted("Blacklistable: account is blacklisted");
     if (now <= what.valid_after) return reverted("FiatTokenV2: authorization is not yet valid");
     if (now >= what.valid_before) return reverted("FiatTokenV2: authorization is expired");
-    if (token.used.contains({what.from, what.nonce})) {
+    if (!token.forgets && token.used.contains({what.from, what.nonce})) {
         return token.silent ? done(AbiWriter())
                             : reverted("FiatTokenV2: authorization is used or canceled");
     }
     const Domain domain{token.name, token.version, run.chain_id, at};
     const Hash32 digest = transfer_digest(domain_separator(domain), what);
     const auto signer = recover_signer(digest, signature);
-    const bool valid = has_code(run.world, what.from)
-                           ? accepts(run.world, what.from, digest, signature)
-                           : signer && *signer == what.from;
+    const bool valid = has_code(run.world, what.from) ? accepts(run, what.from, digest, signature)
+                                                      : signer && *signer == what.from;
     if (!valid) return reverted("FiatTokenV2: invalid signature");
     if (token.balances[what.from] < what.value)
         return reverted("ERC20: transfer amount exceeds balance");
@@ -91,6 +96,7 @@ Executed transfer(const Execution& run, const Address& at, const Authorization& 
     move_money(run, token, at, what);
     Executed out = done(AbiWriter());
     out.gas = token.greedy ? 900'000 : 73'200;
+    out.gas += wallet_gas(run.world, what.from);
     return out;
 }
 
@@ -171,9 +177,10 @@ Executed execute_call(const Execution& run, const Address& to, ByteView data) {
     const AbiReader args(arguments);
     Hash32 magic;
     magic.data = {0xff, 0xff, 0xff, 0xff};
-    if (accepts(run.world, to, *args.word(0), *args.bytes(1)))
-        magic.data = {0x16, 0x26, 0xba, 0x7e};
-    return done(AbiWriter().word(magic));
+    if (accepts(run, to, *args.word(0), *args.bytes(1))) magic.data = {0x16, 0x26, 0xba, 0x7e};
+    Executed out = done(AbiWriter().word(magic));
+    out.gas += wallet_gas(run.world, to);
+    return out;
 }
 
 }  // namespace x402::evm::testing

@@ -17,6 +17,7 @@ struct WorldOptions {
     std::uint64_t confirmations = 1;
     std::vector<AssetInfo> configured;
     std::size_t signers = 1;
+    U256 max_tip{5'000'000'000ULL};
 };
 
 class World {
@@ -41,6 +42,7 @@ public:
 
     // One settlement, step by step.
     Simulation simulate(const std::vector<Action>& actions);
+    Result<Simulation> try_simulate(const std::vector<Action>& actions);
     Result<Slot> next_slot(const std::vector<Slot>& recorded);
     Result<Attempt> sign(const Slot& slot, const std::vector<Action>& actions,
                          const std::vector<Attempt>& earlier = {});

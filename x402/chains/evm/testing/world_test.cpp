@@ -32,6 +32,7 @@ ChainOptions chain_options(const WorldOptions& options) {
     }
     out.configured = options.configured;
     out.settings.max_gas_price = U256(100'000'000'000ULL);
+    out.settings.max_tip = options.max_tip;
     out.settings.any_token = options.any_token;
     out.settings.confirmations = options.confirmations;
     for (std::size_t i = 0; i < options.signers; ++i) {
@@ -88,9 +89,13 @@ std::string World::signer(std::size_t index) {
     return network().signers()[index];
 }
 
-Simulation World::simulate(const std::vector<Action>& actions) {
+Result<Simulation> World::try_simulate(const std::vector<Action>& actions) {
     const std::string from = signer();
-    auto got = wait_for(network().simulate(actions, from));
+    return wait_for(network().simulate(actions, from));
+}
+
+Simulation World::simulate(const std::vector<Action>& actions) {
+    auto got = try_simulate(actions);
     X402_CHECK(got.has_value());
     return std::move(*got);
 }
