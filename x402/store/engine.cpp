@@ -26,12 +26,13 @@ struct Answer {
 
 struct Initiate {
     template <class Handler>
-    void operator()(Handler handler, Engine* engine, Access access, Work work,
+    void operator()(Handler handler, Engine* engine, Label label, Work work,
                     std::shared_ptr<Answer> answer) const {
         auto executor = asio::get_associated_executor(handler);
         auto guard = asio::make_work_guard(executor);
         Job job;
-        job.access = access;
+        job.access = label.access;
+        job.name = label.name;
         job.work = std::move(work);
         job.done = [handler = std::move(handler), answer = std::move(answer),
                     guard = std::move(guard)](Result<void> result) mutable {
@@ -50,13 +51,13 @@ struct Initiate {
 
 }  // namespace
 
-Task<Result<void>> perform(Engine& engine, Access access, Work work) {
+Task<Result<void>> perform(Engine& engine, Label label, Work work) {
     const bool throwing = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
     auto answer = std::make_shared<Answer>();
     Engine* const where = &engine;
     const auto token = asio::use_awaitable;
-    co_await asio::async_initiate<decltype(token), void()>(Initiate{}, token, where, access,
+    co_await asio::async_initiate<decltype(token), void()>(Initiate{}, token, where, label,
                                                            std::move(work), answer);
     co_await asio::this_coro::throw_if_cancelled(throwing);
     co_return std::move(answer->result);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "x402/base/check.hpp"
@@ -19,8 +20,17 @@ namespace x402::store {
 
 enum class Access { read, write };
 
+// What an operation is called, in the store's own words: for messages, and for tests that kill a
+// process at every kind of write. A literal; a read needs none.
+struct Label {
+    Label(Access how, std::string_view what = {}) : access(how), name(what) {}
+    Access access;
+    std::string_view name;
+};
+
 struct Job {
     Access access = Access::write;
+    std::string_view name;
     // Runs inside a transaction; an error undoes what this job wrote, and nothing else.
     std::move_only_function<Result<void>(Session&)> work;
     // Called exactly once, on any thread, when the outcome is durable.
@@ -34,12 +44,12 @@ public:
 };
 
 // Suspends until the engine is done with the work.
-Task<Result<void>> perform(Engine& engine, Access access,
+Task<Result<void>> perform(Engine& engine, Label label,
                            std::move_only_function<Result<void>(Session&)> work);
 
 // The same for an operation with a value: Result<T>(Session&).
 template <class T, class Operation>
-Task<Result<T>> run(Engine& engine, Access access, Operation operation) {
+Task<Result<T>> run(Engine& engine, Label label, Operation operation) {
     // Shared with the job, which may outlive this coroutine.
     auto value = std::make_shared<std::optional<T>>();
     std::move_only_function<Result<void>(Session&)> work =
@@ -47,7 +57,7 @@ Task<Result<T>> run(Engine& engine, Access access, Operation operation) {
         X402_TRY(*value, operation(session));
         return {};
     };
-    const Result<void> done = co_await perform(engine, access, std::move(work));
+    const Result<void> done = co_await perform(engine, label, std::move(work));
     if (!done) co_return fail(done.error());
     X402_CHECK(value->has_value());
     co_return std::move(**value);

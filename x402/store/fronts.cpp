@@ -14,11 +14,49 @@ namespace {
 
 constexpr std::size_t kOwnerBytes = 16;
 
+Label writing(std::string_view name) {
+    return {Access::write, name};
+}
+
 // An operation that has no value to give.
 template <class Operation>
-Task<Result<void>> run_void(Engine& engine, Operation operation) {
+Task<Result<void>> run_void(Engine& engine, std::string_view name, Operation operation) {
     std::move_only_function<Result<void>(Session&)> work = std::move(operation);
-    return perform(engine, Access::write, std::move(work));
+    return perform(engine, writing(name), std::move(work));
+}
+
+std::string_view name_of_move(GrantState from, GrantState to) noexcept {
+    if (from == to) return "grant.note";
+    switch (to) {
+        case GrantState::settling:
+            return "grant.settling";
+        case GrantState::settled:
+            return "grant.settled";
+        case GrantState::delivered:
+            return "grant.delivered";
+        case GrantState::released:
+            return "grant.released";
+        case GrantState::claimed:
+            break;
+    }
+    return "grant.illegal";
+}
+
+std::string_view name_of_change(const JournalChange& change) noexcept {
+    if (!change.state) return "journal.note";
+    switch (*change.state) {
+        case JournalState::sent:
+            return "journal.sent";
+        case JournalState::unknown:
+            return "journal.unknown";
+        case JournalState::settled:
+            return "journal.settled";
+        case JournalState::failed:
+            return "journal.failed";
+        case JournalState::signed_:
+            break;
+    }
+    return "journal.illegal";
 }
 
 class SettlementFront final : public SettlementStore {
@@ -30,52 +68,57 @@ public:
 
     Task<Result<ClaimAnswer>> claim_payment(PaymentRecord intent) override {
         return run<ClaimAnswer>(
-            *engine_, Access::write,
+            *engine_, writing("settlement.claim"),
             [owner = owner_, intent = std::move(intent)](Session& session) mutable {
                 return ops::claim_payment(session.settlements(), owner, std::move(intent));
             });
     }
 
     Task<Result<void>> take_slot(SlotRecord slot) override {
-        return run_void(*engine_,
+        return run_void(*engine_, "settlement.take_slot",
                         [owner = owner_, slot = std::move(slot)](Session& session) mutable {
                             return ops::take_slot(session.settlements(), owner, std::move(slot));
                         });
     }
 
     Task<Result<void>> record_attempt(SlotName slot, AttemptRecord attempt) override {
-        return run_void(*engine_, [owner = owner_, slot = std::move(slot),
-                                   attempt = std::move(attempt)](Session& session) {
-            return ops::record_attempt(session.settlements(), owner, slot, attempt);
-        });
+        return run_void(*engine_, "settlement.record_attempt",
+                        [owner = owner_, slot = std::move(slot),
+                         attempt = std::move(attempt)](Session& session) {
+                            return ops::record_attempt(session.settlements(), owner, slot, attempt);
+                        });
     }
 
     Task<Result<void>> note_sent(SlotName slot, std::string attempt, std::string sent) override {
         AttemptRecord noted;
         noted.id = std::move(attempt);
         noted.sent = std::move(sent);
-        return run_void(*engine_, [owner = owner_, slot = std::move(slot),
-                                   noted = std::move(noted)](Session& session) {
-            return ops::note_sent(session.settlements(), owner, slot, noted);
-        });
+        return run_void(
+            *engine_, "settlement.note_sent",
+            [owner = owner_, slot = std::move(slot), noted = std::move(noted)](Session& session) {
+                return ops::note_sent(session.settlements(), owner, slot, noted);
+            });
     }
 
     Task<Result<void>> end_slot(SlotEnd end) override {
-        return run_void(*engine_, [owner = owner_, end = std::move(end)](Session& session) {
-            return ops::end_slot(session.settlements(), owner, end);
-        });
+        return run_void(*engine_, "settlement.end_slot",
+                        [owner = owner_, end = std::move(end)](Session& session) {
+                            return ops::end_slot(session.settlements(), owner, end);
+                        });
     }
 
     Task<Result<void>> end_payment(PaymentEnd end, Instant at) override {
-        return run_void(*engine_, [owner = owner_, end = std::move(end), at](Session& session) {
-            return ops::end_payment(session.settlements(), owner, end, at);
-        });
+        return run_void(*engine_, "settlement.end_payment",
+                        [owner = owner_, end = std::move(end), at](Session& session) {
+                            return ops::end_payment(session.settlements(), owner, end, at);
+                        });
     }
 
     Task<Result<bool>> tell(PaymentKey key, Instant at) override {
-        return run<bool>(*engine_, Access::write, [key = std::move(key), at](Session& session) {
-            return ops::tell(session.settlements(), key, at);
-        });
+        return run<bool>(*engine_, writing("settlement.tell"),
+                         [key = std::move(key), at](Session& session) {
+                             return ops::tell(session.settlements(), key, at);
+                         });
     }
 
     Task<Result<std::optional<PaymentRecord>>> find_payment(PaymentKey key) override {
@@ -93,15 +136,16 @@ public:
     }
 
     Task<Result<std::vector<PaymentRecord>>> open_payments(std::size_t limit) override {
-        return run<std::vector<PaymentRecord>>(
-            *engine_, Access::write, [owner = owner_, limit](Session& session) {
-                return ops::open_payments(session.settlements(), owner, limit);
-            });
+        return run<std::vector<PaymentRecord>>(*engine_, writing("settlement.take_over_payments"),
+                                               [owner = owner_, limit](Session& session) {
+                                                   return ops::open_payments(session.settlements(),
+                                                                             owner, limit);
+                                               });
     }
 
     Task<Result<std::vector<SlotRecord>>> open_slots(ChainId network) override {
         return run<std::vector<SlotRecord>>(
-            *engine_, Access::write,
+            *engine_, writing("settlement.take_over_slots"),
             [owner = owner_, network = std::move(network)](Session& session) {
                 return ops::open_slots(session.settlements(), owner, network);
             });
@@ -137,7 +181,7 @@ public:
 
     Task<Result<GrantClaim>> claim(GrantRecord grant) override {
         return run<GrantClaim>(
-            *engine_, Access::write,
+            *engine_, writing("grant.claim"),
             [owner = owner_, grant = std::move(grant)](Session& session) mutable {
                 return ops::claim_grant(session.grants(), owner, std::move(grant));
             });
@@ -146,7 +190,8 @@ public:
     Task<Result<bool>> move(PaymentKey key, GrantState from, GrantChange change,
                             Instant at) override {
         ops::GrantMove asked{std::move(key), from, std::move(change), at};
-        return run<bool>(*engine_, Access::write,
+        const Label label = writing(name_of_move(from, asked.change.to));
+        return run<bool>(*engine_, label,
                          [owner = owner_, asked = std::move(asked)](Session& session) {
                              return ops::move_grant(session.grants(), owner, asked);
                          });
@@ -167,15 +212,22 @@ public:
 
     Task<Result<std::vector<GrantRecord>>> take_over(std::size_t limit) override {
         return run<std::vector<GrantRecord>>(
-            *engine_, Access::write, [owner = owner_, limit](Session& session) {
+            *engine_, writing("grant.take_over"), [owner = owner_, limit](Session& session) {
                 return ops::take_over(session.grants(), owner, limit);
             });
     }
 
     Task<Result<std::size_t>> forget_answers(Instant now) override {
-        return run<std::size_t>(*engine_, Access::write, [now](Session& session) {
+        return run<std::size_t>(*engine_, writing("grant.forget_answers"), [now](Session& session) {
             return session.grants().forget_answers(now);
         });
+    }
+
+    Task<Result<std::size_t>> forget_released(Instant over, std::size_t limit) override {
+        return run<std::size_t>(*engine_, writing("grant.forget_released"),
+                                [over, limit](Session& session) {
+                                    return session.grants().forget_released(over, limit);
+                                });
     }
 
 private:
@@ -189,7 +241,7 @@ public:
 
     Task<Result<std::int64_t>> begin(NewEntry entry, Lease lease, Instant now) override {
         return run<std::int64_t>(
-            *engine_, Access::write,
+            *engine_, writing("journal.begin"),
             [entry = std::move(entry), lease = std::move(lease), now](Session& session) mutable {
                 return ops::begin_entry(session.journal(), std::move(entry), lease, now);
             });
@@ -198,7 +250,7 @@ public:
     Task<Result<std::optional<JournalEntry>>> take_unfinished(Hash32 fingerprint, Lease lease,
                                                               Instant now) override {
         return run<std::optional<JournalEntry>>(
-            *engine_, Access::write,
+            *engine_, writing("journal.take_unfinished"),
             [fingerprint, lease = std::move(lease), now](Session& session) {
                 return ops::take_unfinished(session.journal(), fingerprint, lease, now);
             });
@@ -206,22 +258,25 @@ public:
 
     Task<Result<void>> change(std::int64_t id, JournalChange change, std::string lease_owner,
                               Instant now) override {
+        const std::string_view name = name_of_change(change);
         ops::EntryChange asked{id, std::move(change), std::move(lease_owner), now};
-        return run_void(*engine_, [asked = std::move(asked)](Session& session) {
+        return run_void(*engine_, name, [asked = std::move(asked)](Session& session) {
             return ops::change_entry(session.journal(), asked);
         });
     }
 
     Task<Result<void>> renew(std::int64_t id, Lease lease, Instant now) override {
-        return run_void(*engine_, [id, lease = std::move(lease), now](Session& session) {
-            return ops::renew_entry(session.journal(), id, lease, now);
-        });
+        return run_void(*engine_, "journal.renew",
+                        [id, lease = std::move(lease), now](Session& session) {
+                            return ops::renew_entry(session.journal(), id, lease, now);
+                        });
     }
 
     Task<Result<void>> release(std::int64_t id, std::string lease_owner) override {
-        return run_void(*engine_, [id, lease_owner = std::move(lease_owner)](Session& session) {
-            return ops::release_entry(session.journal(), id, lease_owner);
-        });
+        return run_void(*engine_, "journal.release",
+                        [id, lease_owner = std::move(lease_owner)](Session& session) {
+                            return ops::release_entry(session.journal(), id, lease_owner);
+                        });
     }
 
     Task<Result<std::vector<JournalEntry>>> history(std::size_t limit) override {

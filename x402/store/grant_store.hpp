@@ -18,7 +18,8 @@ namespace x402::store {
 
 // claimed: verified, the upstream may be working. settling: /settle may have been sent. settled:
 // paid, the answer has not left completely. delivered: paid and answered. released: nothing was
-// taken; the same payment works again.
+// taken; the same payment works again, but where `response` says duplicate_settlement: then another
+// transaction took it.
 enum class GrantState { claimed, settling, settled, delivered, released };
 std::string_view to_string(GrantState state) noexcept;
 
@@ -90,6 +91,9 @@ public:
     virtual Task<Result<std::vector<GrantRecord>>> take_over(std::size_t limit) = 0;
     // Forgets stored answers whose time is over. How many.
     virtual Task<Result<std::size_t>> forget_answers(Instant now) = 0;
+    // Forgets released grants whose payments were not usable any more at `over`, the oldest first.
+    // How many.
+    virtual Task<Result<std::size_t>> forget_released(Instant over, std::size_t limit) = 0;
 };
 
 }  // namespace x402::store

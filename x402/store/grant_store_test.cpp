@@ -233,6 +233,36 @@ TEST_P(Grants, AnswersAreForgottenWhenTheirTimeIsOver) {
     EXPECT_TRUE(find("k2").answer.has_value());
 }
 
+TEST_P(Grants, ReleasedOnesAreForgottenWhenTheirTimeIsOver) {
+    for (const G state : kStates) bring(std::string(to_string(state)), state);
+    for (int i = 0; i < 4; ++i) {
+        const std::string key = "k" + std::to_string(i);
+        bring(key, G::claimed);
+        GrantChange change;
+        change.to = G::released;
+        change.usable_until = at_second(1'000'000 + 10 * i);
+        change.answer = StoredAnswer{"h", "b", at_second(2'000'000)};
+        EXPECT_TRUE(X402_MUST(store().move(PaymentKey(key), G::claimed, change, at_second(1))));
+    }
+    const std::size_t before = X402_MUST(store().forget_released(at_second(999'999), 100));
+    EXPECT_EQ(before, 1U) << "of kStates";
+    EXPECT_EQ(X402_MUST(store().forget_released(at_second(1'000'020), 1)), 1U);
+    EXPECT_FALSE(X402_MUST(store().find(PaymentKey("k0"))).has_value()) << "the oldest first";
+    EXPECT_TRUE(X402_MUST(store().find(PaymentKey("k1"))).has_value());
+    EXPECT_EQ(X402_MUST(store().forget_released(at_second(1'000'020), 100)), 2U);
+    EXPECT_EQ(X402_MUST(store().forget_released(at_second(1'000'020), 100)), 0U);
+    EXPECT_EQ(find("k3").state, G::released) << "may still be used";
+    for (const G state : kStates) {
+        if (state == G::released) continue;
+        EXPECT_EQ(find(std::string(to_string(state))).state, state);
+    }
+    reopen();
+    EXPECT_FALSE(X402_MUST(store().find(PaymentKey("k1"))).has_value());
+    // What is forgotten is as if it had never been: nothing of it stays behind.
+    bring("k1", G::claimed);
+    EXPECT_FALSE(find("k1").answer.has_value());
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, Grants, testing::Values("memory", "sqlite"),
                          [](const auto& row) { return std::string(row.param); });
 

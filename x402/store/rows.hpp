@@ -62,6 +62,7 @@ public:
     virtual Result<std::vector<GrantRecord>> unfinished_grants(const Owner& mine,
                                                                std::size_t limit) = 0;
     virtual Result<std::size_t> forget_answers(Instant now) = 0;
+    virtual Result<std::size_t> forget_released(Instant over, std::size_t limit) = 0;
 };
 
 class JournalRows {

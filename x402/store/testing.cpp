@@ -107,6 +107,9 @@ public:
     Task<Result<std::size_t>> forget_answers(Instant now) override {
         return write(*plan_, "forget_answers", store_->forget_answers(now));
     }
+    Task<Result<std::size_t>> forget_released(Instant over, std::size_t limit) override {
+        return write(*plan_, "forget_released", store_->forget_released(over, limit));
+    }
 
 private:
     std::unique_ptr<GrantStore> store_;

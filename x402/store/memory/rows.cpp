@@ -211,6 +211,18 @@ Result<std::size_t> MemoryGrants::forget_answers(Instant now) {
     return forgotten;
 }
 
+Result<std::size_t> MemoryGrants::forget_released(Instant over, std::size_t limit) {
+    std::vector<std::pair<Instant, PaymentKey>> found;
+    for (const auto& [key, record] : grants_) {
+        if (record.state == GrantState::released && record.usable_until <= over)
+            found.emplace_back(record.usable_until, key);
+    }
+    std::sort(found.begin(), found.end());
+    cut(found, limit);
+    for (const auto& each : found) grants_.erase(each.second);
+    return found.size();
+}
+
 Result<std::int64_t> MemoryJournal::insert_entry(const NewEntry& entry) {
     const auto id = static_cast<std::int64_t>(entries_.size()) + 1;
     NewEntry& kept = entries_[id];

@@ -58,6 +58,7 @@ public:
     Result<std::vector<GrantRecord>> unfinished_grants(const Owner& mine,
                                                        std::size_t limit) override;
     Result<std::size_t> forget_answers(Instant now) override;
+    Result<std::size_t> forget_released(Instant over, std::size_t limit) override;
 
 private:
     std::map<PaymentKey, GrantRecord> grants_;

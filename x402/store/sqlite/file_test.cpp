@@ -183,7 +183,7 @@ TEST_F(File, ANewerFileIsRefusedAndNotTouched) {
     EXPECT_TRUE(raw()->execute("PRAGMA user_version = 99"));
     const auto opened = open();
     ASSERT_EQ(code_of(opened), Errc::unsupported);
-    EXPECT_NE(opened.error().detail.find("schema 99, this one knows 1"), std::string::npos);
+    EXPECT_NE(opened.error().detail.find("schema 99, this one knows "), std::string::npos);
     EXPECT_EQ(raw()->query_number("PRAGMA user_version").value(), 99);
     EXPECT_EQ(raw()->query_number("SELECT value FROM meta").value(), 1);
 }

@@ -35,6 +35,10 @@ constexpr std::string_view kInsert = "INSERT INTO grants (" X402_GRANT_COLUMNS
 
 #undef X402_GRANT_COLUMNS
 
+#define X402_RELEASED                                   \
+    "SELECT id FROM grants INDEXED BY grants_released " \
+    "WHERE state = 'released' AND usable_until <= ? ORDER BY usable_until, id LIMIT ?"
+
 void put_hash(Statement& row, const std::optional<Hash32>& hash) {
     if (hash) {
         row.put(hash->view());
@@ -192,5 +196,19 @@ Result<std::size_t> SqliteGrants::forget_answers(Instant now) {
     X402_TRY_VOID(row.run());
     return connection_.changed_rows();
 }
+
+Result<std::size_t> SqliteGrants::forget_released(Instant over, std::size_t limit) {
+    for (const std::string_view sql :
+         {"DELETE FROM grant_answers WHERE grant_id IN (" X402_RELEASED ")",
+          "DELETE FROM grant_requests WHERE grant_id IN (" X402_RELEASED ")",
+          "DELETE FROM grants WHERE id IN (" X402_RELEASED ")"}) {
+        Statement row = connection_.prepare(sql);
+        row.put(over).put(static_cast<std::int64_t>(limit));
+        X402_TRY_VOID(row.run());
+    }
+    return connection_.changed_rows();
+}
+
+#undef X402_RELEASED
 
 }  // namespace x402::store::sqlite

@@ -71,6 +71,10 @@ CREATE TABLE grant_answers (
 CREATE INDEX grant_answers_until ON grant_answers (until);
 )sql";
 
+constexpr const char* kRoleV2 = R"sql(
+CREATE INDEX grants_released ON grants (usable_until) WHERE state = 'released';
+)sql";
+
 constexpr const char* kJournalV1 = R"sql(
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, fingerprint BLOB NOT NULL, method TEXT NOT NULL,
@@ -88,7 +92,7 @@ CREATE INDEX entries_created ON entries (created);
 CREATE INDEX entries_budget ON entries (budget, created);
 )sql";
 
-constexpr const char* kRoleSteps[] = {kRoleV1};
+constexpr const char* kRoleSteps[] = {kRoleV1, kRoleV2};
 constexpr const char* kJournalSteps[] = {kJournalV1};
 
 constexpr std::int64_t kRoleFile = 0x78343032;     // "x402"

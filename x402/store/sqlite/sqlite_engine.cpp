@@ -17,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "x402/base/crash_point.hpp"
 #include "x402/base/limits.hpp"
 #include "x402/base/log.hpp"
 #include "x402/store/sqlite/rows.hpp"
@@ -101,7 +102,8 @@ Result<void> work(Job& job, Session& session) {
     try {
         return job.work(session);
     } catch (const std::exception& error) {
-        return fail(Errc::internal, std::string("a store operation threw: ") + error.what());
+        return fail(Errc::internal,
+                    "the operation " + std::string(job.name) + " threw: " + error.what());
     }
 }
 
@@ -231,12 +233,17 @@ Results SqliteEngine::State::write_group(std::vector<Job>& group, Session& sessi
                           Error{Errc::unavailable, "the disk failed; a restart is needed", "store",
                                 "see to the disk, then start again", true});
     }
+    for (const Job& job : group) X402_CRASH_POINT(job.name, before);
     auto results = work_all(group, session);
     if (!results) {
         roll_back(*writer);
         return all_failed(group.size(), results.error());
     }
-    for (const auto& result : *results) operations += result.has_value() ? 1U : 0U;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        if (!(*results)[i]) continue;
+        operations += 1;
+        X402_CRASH_POINT(group[i].name, after);
+    }
     return std::move(*results);
 }
 
@@ -275,9 +282,13 @@ Result<void> SqliteEngine::State::open_connections(const EngineOptions& options)
     X402_TRY_VOID(create_file(options.path));
     const ConnectionOptions writing{.path = options.path};
     X402_TRY(writer, Connection::open(writing));
+    X402_CRASH_POINT("store.migrate", before);
     X402_TRY_VOID(migrate(*writer, options.path, *options.schema));
+    X402_CRASH_POINT("store.migrate", after);
     if (!options.shared) {
+        X402_CRASH_POINT("store.fence", before);
         X402_TRY(fence, raise_fence(*writer));
+        X402_CRASH_POINT("store.fence", after);
     }
     const ConnectionOptions reading{.path = options.path, .read_only = true};
     X402_TRY(reader, Connection::open(reading));
