@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `x402 facilitator --config facilitator.toml`: verify and settle for others.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 
 #include "apps/x402/commands.hpp"
@@ -52,12 +53,69 @@ Task<void> stop_serving(net::HttpServer& server, facilitator::Service& service, 
                           {"settlements", done ? "ended" : "journalled"}});
 }
 
-void wait_for_the_end(SignalQueue& signals) {
-    for (;;) {
-        if (signals.wait() != SIGHUP) return;
-        log::info("reload_ignored",
-                  {{"why", "a facilitator's networks and keys are read at its start"}});
+// What a running facilitator takes over; everything else is read at its start.
+bool may_change(std::string_view path) {
+    static constexpr std::string_view kTop[] = {"callers", "pay_to_allow", "open",
+                                                "rate",    "max_pending",  "max_pending_per_payer"};
+    static constexpr std::string_view kOfNetwork[] = {".settle_wait", ".accept_observed",
+                                                      ".min_amount", ".daily_gas_budget"};
+    for (const std::string_view key : kTop) {
+        if (path == key) return true;
     }
+    if (!path.starts_with("networks.")) return false;
+    for (const std::string_view key : kOfNetwork) {
+        if (path.ends_with(key)) return true;
+    }
+    return false;
+}
+
+const Tree* member(const Tree& table, std::string_view key) {
+    for (const Tree::Member& each : table.members()) {
+        if (each.key == key) return &each.value;
+    }
+    return nullptr;
+}
+
+bool same(const Tree& left, const Tree& right) {
+    if (left.is_text() && right.is_text()) return *left.as_text() == *right.as_text();
+    if (left.is_integer() && right.is_integer()) return *left.as_integer() == *right.as_integer();
+    if (left.is_boolean() && right.is_boolean()) return *left.as_boolean() == *right.as_boolean();
+    if (left.is_table() && right.is_table()) {
+        return left.members().size() == right.members().size() &&
+               std::all_of(left.members().begin(), left.members().end(),
+                           [&](const Tree::Member& each) {
+                               const Tree* other = member(right, each.key);
+                               return other != nullptr && same(each.value, *other);
+                           });
+    }
+    if (!left.is_list() || !right.is_list()) return false;
+    return std::equal(left.items().begin(), left.items().end(), right.items().begin(),
+                      right.items().end(), same);
+}
+
+// The paths that differ and wait for a restart; whole tables where one side has none.
+void add_fixed(const Tree& before, const Tree& after, std::vector<std::string>& out) {
+    const auto differ = [&](const Tree::Member& one, const Tree* other) {
+        if (other != nullptr && same(one.value, *other)) return;
+        if (other != nullptr && one.value.is_table() && other->is_table())
+            return add_fixed(one.value, *other, out);
+        if (!may_change(one.value.path())) out.push_back(one.value.path());
+    };
+    for (const Tree::Member& each : before.members()) differ(each, member(after, each.key));
+    for (const Tree::Member& each : after.members()) {
+        if (member(before, each.key) == nullptr) differ(each, nullptr);
+    }
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
+}
+
+Task<void> reload_service(facilitator::Service& service, facilitator::Config& config,
+                          Result<void>& taken) {
+    taken = co_await service.reload(std::move(config));
 }
 
 // Ends the runtime's coroutines before anything they refer to goes, however we leave.
@@ -72,19 +130,53 @@ struct Serving {
     net::Runtime& runtime;
 };
 
-Result<void> serve_until_stopped(Serving serving, AssetShelf shelf, facilitator::Config config) {
+// What a signal to reload changes.
+struct Running {
+    const Serving& serving;
+    const RoleFlags& flags;
+    facilitator::Service& service;
+    facilitator::Door& door;
+    ops::Metrics& metrics;
+};
+
+Result<std::vector<std::string>> take_over(Running& running) {
+    const World& world = running.serving.world;
+    X402_TRY(const Loaded loaded, load(running.flags));
+    X402_TRY(std::vector<NamedAsset> assets, read_assets(loaded.tree, world.modules));
+    const AssetShelf shelf(std::move(assets), world.modules);
+    X402_TRY(facilitator::Config config, read_all(loaded, world, shelf));
+    Result<void> taken = fail(Errc::internal, "not reloaded");
+    net::run_blocking([&] { return reload_service(running.service, config, taken); });
+    X402_TRY_VOID(std::move(taken));
+    const facilitator::Config& now = running.service.config();
+    running.door.replace(facilitator::make_handler(running.service, now, running.metrics));
+    std::vector<std::string> fixed;
+    add_fixed(running.serving.loaded.tree, loaded.tree, fixed);
+    return fixed;
+}
+
+// A configuration that is not good changes nothing.
+void reload(Running& running) {
+    const auto fixed = take_over(running);
+    if (!fixed) {
+        log::error("reload_refused", {{"why", fixed.error().detail}, {"next", fixed.error().next}});
+        return;
+    }
+    log::info("reloaded", {{"config", running.flags.config}});
+    if (!fixed->empty()) log::warn("needs a restart", {{"changed", joined(*fixed)}});
+}
+
+Result<void> serve_until_stopped(Serving serving, AssetShelf shelf, facilitator::Config config,
+                                 const RoleFlags& flags) {
     auto& [loaded, world, runtime] = serving;
     const store::OpenOptions where{config.store, loaded.base_dir, "facilitator"};
     X402_TRY(store::RoleStore stores, store::open_role_store(where, world.env()));
     ops::Metrics metrics;
     std::unique_ptr<facilitator::Service> service;
+    std::unique_ptr<facilitator::Door> door;
     std::unique_ptr<net::HttpServer> server;
     SignalQueue signals(runtime);  // from here on a signal is kept, not fatal
     runtime.start();
-    // The service owns its configuration; callers' tokens cannot be copied, so the listener reads
-    // its own.
-    X402_TRY(const facilitator::Config for_http,
-             facilitator::read_config(loaded.tree, world.modules, loaded.base_dir));
     const EndOfRuntime end{runtime};
     Result<std::unique_ptr<facilitator::Service>> started = fail(Errc::internal, "not started");
     facilitator::ServiceOptions options{std::move(config),   world.modules, std::move(shelf),
@@ -93,11 +185,13 @@ Result<void> serve_until_stopped(Serving serving, AssetShelf shelf, facilitator:
     net::run_blocking([&] { return start_service(std::move(options), started); });
     X402_TRY(service, std::move(started));
     net::ServerOptions listen;
-    listen.listen = for_http.listen;
-    X402_TRY(server,
-             net::serve(runtime, listen, facilitator::make_handler(*service, for_http, metrics)));
+    listen.listen = service->config().listen;
+    door = std::make_unique<facilitator::Door>(
+        facilitator::make_handler(*service, service->config(), metrics));
+    X402_TRY(server, net::serve(runtime, listen, door->handler()));
     print_ready("facilitator", server->address(), std::nullopt);
-    wait_for_the_end(signals);
+    Running running{serving, flags, *service, *door, metrics};
+    while (signals.wait() == SIGHUP) reload(running);
     net::run_blocking([&] { return stop_serving(*server, *service, *world.clock); });
     return {};
 }
@@ -113,7 +207,7 @@ Result<int> run_facilitator(const RoleFlags& flags) {
     if (flags.check) return report_good_check(flags, {});
     runtime = std::make_unique<net::Runtime>(thread_count(config.threads));
     const Serving serving{loaded, *world, *runtime};
-    X402_TRY_VOID(serve_until_stopped(serving, std::move(shelf), std::move(config)));
+    X402_TRY_VOID(serve_until_stopped(serving, std::move(shelf), std::move(config), flags));
     return kDone;
 }
 

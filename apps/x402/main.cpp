@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One binary, every role: parse, dispatch, exit code.
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <functional>
 
 #include "apps/x402/cmd_pay.hpp"
@@ -9,6 +10,7 @@
 #include "x402/base/version.hpp"
 
 int main(int argc, char** argv) {
+    (void)std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of a write
     CLI::App app{"x402: the payment layer of the web", "x402"};
     app.set_version_flag("--version", std::string(x402::kVersion));
     app.require_subcommand(1);

@@ -26,13 +26,24 @@ bool BudgetBook::fits(const U256& most, std::size_t payments) const noexcept {
     return day.is_zero() || spent_.saturating_add(in_flight_).saturating_add(most) <= day;
 }
 
+bool BudgetBook::fits_more(const U256& reserved, const U256& most,
+                           std::size_t payments) const noexcept {
+    if (most <= reserved) return true;
+    const U256& each = limits_.per_payment.amount;
+    if (!each.is_zero() && most > each.saturating_mul(U256(payments))) return false;
+    const U256& day = limits_.per_day.amount;
+    const U256 others = in_flight_.saturating_sub(reserved);
+    return day.is_zero() || spent_.saturating_add(others).saturating_add(most) <= day;
+}
+
 void BudgetBook::release(const U256& most, const U256& spent) noexcept {
     in_flight_ = in_flight_.saturating_sub(most);
     spent_ = spent_.saturating_add(spent);
+    ended_ = ended_.saturating_add(spent);
 }
 
-void BudgetBook::refresh(const U256& spent, Duration now) noexcept {
-    spent_ = spent;
+void BudgetBook::refresh(const U256& spent, const U256& mark, Duration now) noexcept {
+    spent_ = spent.saturating_add(ended_.saturating_sub(mark));
     read_at_ = now;
     read_ = true;
 }

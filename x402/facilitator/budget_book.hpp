@@ -20,9 +20,16 @@ public:
     bool fits(const U256& most, std::size_t payments) const noexcept;
     void reserve(const U256& most) noexcept { in_flight_ = in_flight_.saturating_add(most); }
     void release(const U256& most, const U256& spent) noexcept;
-    // What the store says was spent in the last day.
-    void refresh(const U256& spent, Duration now) noexcept;
+    // Whether a slot that reserved `reserved` may come to cost `most` instead: a dearer attempt.
+    bool fits_more(const U256& reserved, const U256& most, std::size_t payments) const noexcept;
+    // What the store says was spent in the last day, asked for when `mark` was taken. What ended
+    // meanwhile is added, even if the store counted it too: the next reading corrects that.
+    void refresh(const U256& spent, const U256& mark, Duration now) noexcept;
+    const U256& mark() const noexcept { return ended_; }
     bool stale(Duration now) const noexcept;
+    // Somebody else may have ended something: the store is read again before the next claim.
+    void forget() noexcept { read_ = false; }
+    void set_limits(Budget limits) noexcept { limits_ = std::move(limits); }
     bool limited() const noexcept;
 
     const U256& spent() const noexcept { return spent_; }
@@ -32,6 +39,7 @@ private:
     Budget limits_;
     U256 spent_;
     U256 in_flight_;
+    U256 ended_;  // spent by all that ended since the start
     Duration read_at_{};
     bool read_ = false;
 };

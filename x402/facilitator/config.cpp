@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t kPublicRate = 100;
 constexpr std::int64_t kBurstSeconds = 5;
 constexpr std::int64_t kMaxThreads = 256;
+constexpr std::int64_t kMostPending = 1'000'000;
 constexpr Duration kLongestSettleWait = std::chrono::minutes(10);
 
 Result<std::vector<Caller>> read_callers(const Tree& root, const std::string& base_dir) {
@@ -139,6 +140,14 @@ Result<std::vector<NetworkConfig>> read_networks(const Tree& root, const Modules
     return out;
 }
 
+Result<std::size_t> read_count(const Tree& root, std::string_view key, std::size_t usual) {
+    X402_TRY(const auto count, root.opt_integer(key));
+    if (!count) return usual;
+    if (*count < 1 || *count > kMostPending)
+        return root.find(key)->wrong(std::string(key) + " is 1 to " + std::to_string(kMostPending));
+    return static_cast<std::size_t>(*count);
+}
+
 Result<void> read_rate(const Tree& root, Config& config) {
     X402_TRY(const auto rate, root.opt_integer("rate"));
     if (rate && *rate < 0)
@@ -182,6 +191,9 @@ Result<Config> read_config(const Tree& root, const Modules& modules, std::string
                           "add callers = [\"env:TOKEN\"], pay_to_allow = [...], or open = true");
     }
     X402_TRY_VOID(read_rate(root, config));
+    X402_TRY(config.pending, read_count(root, "max_pending", config.pending));
+    X402_TRY(config.pending_per_payer,
+             read_count(root, "max_pending_per_payer", config.pending_per_payer));
     X402_TRY(config.networks, read_networks(root, modules, false));
     config.base_dir = std::move(base_dir);
     return config;

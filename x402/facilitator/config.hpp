@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "x402/base/limits.hpp"
 #include "x402/base/tree.hpp"
 #include "x402/facilitator/callers.hpp"
 #include "x402/protocol/money.hpp"
@@ -51,6 +52,9 @@ struct Config {
     std::vector<Caller> callers;          // empty: no token is asked for
     std::set<AllowedPayTo> pay_to_allow;  // empty: any
     BucketRule rate;                      // per caller
+    // Undecided payments at once: of a network, and of one payer with one token there.
+    std::size_t pending = limits::kQueuedSettlements;
+    std::size_t pending_per_payer = 64;
     std::vector<NetworkConfig> networks;
 };
 

@@ -166,5 +166,21 @@ TEST(Loopback, Table) {
     EXPECT_FALSE(is_loopback_listener("127.evil.example:80"));
 }
 
+TEST(FacilitatorConfig, BoundsWhatMayBeUndecided) {
+    Bench bench;
+    const auto usual = bench.read("");
+    ASSERT_TRUE(usual);
+    EXPECT_EQ(usual->pending, 4'096U);
+    EXPECT_EQ(usual->pending_per_payer, 64U);
+    const auto said = bench.read("max_pending = 10\nmax_pending_per_payer = 3\n");
+    ASSERT_TRUE(said) << to_string(said.error());
+    EXPECT_EQ(said->pending, 10U);
+    EXPECT_EQ(said->pending_per_payer, 3U);
+    for (const char* wrong : {"max_pending = 0", "max_pending_per_payer = -1",
+                              "max_pending = 1000001", "max_pending_per_payer = \"many\""}) {
+        EXPECT_FALSE(bench.read(wrong)) << wrong;
+    }
+}
+
 }  // namespace
 }  // namespace x402::facilitator

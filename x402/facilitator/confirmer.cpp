@@ -8,113 +8,20 @@
 #include "x402/base/check.hpp"
 #include "x402/base/log.hpp"
 #include "x402/facilitator/departure.hpp"
+#include "x402/facilitator/gaps.hpp"
+#include "x402/facilitator/judging.hpp"
 #include "x402/facilitator/lanes.hpp"
 #include "x402/facilitator/reconcile.hpp"
 #include "x402/facilitator/runner.hpp"
+#include "x402/facilitator/taking.hpp"
 
 namespace x402::facilitator {
 namespace {
 
 constexpr Duration kDiskPause = std::chrono::milliseconds(250);
-
-// How one payment of an ended slot goes on; no end: not decided yet.
-struct Verdicts {
-    std::vector<store::PaymentEnd> ends;  // of the payments that are not null, in their order
-    std::vector<Event> events;
-    bool decided = true;
-};
-
-// All of the payment's actions together: one unknown makes it unknown, one unpaid makes it unpaid.
-Judgement judge_payment(const SlotRun& slot, const Live& live, const Seen& seen) {
-    Judgement whole{Outcome::settled, {}};
-    for (std::size_t i = 0; i < slot.actions.size(); ++i) {
-        if (slot.actions[i].payment != live.record.key) continue;
-        const Judgement one = live.scheme->judge(slot.actions[i], seen.parts[i]);
-        if (one.outcome == Outcome::unknown) return one;
-        if (one.outcome == Outcome::failed && whole.outcome == Outcome::settled) whole = one;
-    }
-    return whole;
-}
-
-store::PaymentEnd again_end(const Live& live) {
-    store::PaymentEnd end;
-    end.key = live.record.key;
-    end.how = store::PaymentEnd::How::again;
-    return end;
-}
-
-void decide(Verdicts& verdicts, Event event, store::PaymentEnd end) {
-    verdicts.events.push_back(event);
-    verdicts.ends.push_back(std::move(end));
-}
-
-// Mined and not paid, alone: the network knows whether somebody else paid it meanwhile.
-Task<bool> decide_by_trace(DeskPtr desk, LivePtr live, const Refusal& refusal, Verdicts& verdicts) {
-    Word word = co_await ask_trace(desk, live);
-    if (word.event == Event::trace_unknown) co_return false;
-    store::PaymentEnd end = end_after(*live, word, refusal);
-    decide(verdicts, word.event, std::move(end));
-    co_return true;
-}
-
-Refusal unpaid_refusal(const Judgement& judgement) {
-    return judgement.refusal.value_or(refuse(Reason::invalid_transaction_state));
-}
-
-Task<Verdicts> judge_mined(DeskPtr desk, SlotPtr slot, const Seen& seen) {
-    Verdicts verdicts;
-    for (std::size_t i = 0; i < slot->payments.size(); ++i) {
-        const LivePtr live = slot->payments[i];
-        if (!live) continue;
-        const Judgement judgement = judge_payment(*slot, *live, seen);
-        if (judgement.outcome == Outcome::settled) {
-            store::PaymentEnd end = settled_end(*live, seen.attempt, seen.block);
-            decide(verdicts, Event::mined_paid, std::move(end));
-            continue;
-        }
-        if (judgement.outcome == Outcome::unknown) {
-            apply(*live, Event::mined_unclear);
-            verdicts.decided = false;
-            continue;
-        }
-        if (slot->payments.size() > 1) {
-            decide(verdicts, Event::mined_unpaid_group, again_end(*live));
-            continue;
-        }
-        apply(*live, Event::mined_unpaid);
-        const Refusal refusal = unpaid_refusal(judgement);
-        const bool decided = co_await decide_by_trace(desk, live, refusal, verdicts);
-        verdicts.decided = verdicts.decided && decided;
-    }
-    co_return verdicts;
-}
-
-Refusal dead_refusal(const Desk& desk, const Live& live) {
-    const bool expired = desk.env.clock.now() >= live.record.usable_until;
-    return refuse(expired ? Reason::authorization_expired : Reason::invalid_transaction_state);
-}
-
-Task<Verdicts> judge_dead(DeskPtr desk, SlotPtr slot) {
-    Verdicts verdicts;
-    for (std::size_t i = 0; i < slot->payments.size(); ++i) {
-        const LivePtr live = slot->payments[i];
-        if (!live) continue;
-        apply(*live, Event::dead);
-        Word word = co_await ask_trace(desk, live);
-        if (word.event == Event::trace_unknown) {
-            verdicts.decided = false;
-            continue;
-        }
-        const bool usable = desk->env.clock.now() < live->record.usable_until;
-        if (word.trace.state == TraceState::none && usable) {
-            decide(verdicts, Event::trace_unused_again, again_end(*live));
-            continue;
-        }
-        store::PaymentEnd end = end_after(*live, word, dead_refusal(*desk, *live));
-        decide(verdicts, word.event, std::move(end));
-    }
-    co_return verdicts;
-}
+constexpr int kMostFreed = 8;
+// Finality takes minutes on some networks: the looks at what only waits for it are spaced out.
+constexpr Duration kLongestRest = std::chrono::seconds(15);
 
 // Writes the slot's end until it is written. An Error: the slot is not ours any more, or we are to
 // stop.
@@ -130,27 +37,33 @@ Task<Result<void>> write_slot_end(DeskPtr desk, store::SlotEnd end) {
     }
 }
 
-// Tells the state machines and those who wait what was written.
-void pass_on(const DeskPtr& desk, const SlotPtr& slot, const Verdicts& verdicts) {
-    std::size_t at = 0;
-    for (const LivePtr& live : slot->payments) {
-        if (!live) continue;
-        const Todo todo = apply(*live, verdicts.events[at]);
-        const store::PaymentEnd& end = verdicts.ends[at++];
-        if (todo == Todo::start_again) {
-            live->alone = true;
-            live->began = desk->env.clock.steady();
-            start_payment(desk, live);
-        } else {
-            finish(*desk, live, ended_by(*live, end));
-        }
+// It goes on without its slot; one that slot after slot could not carry is given up in the end,
+// which is safe because none of them ever did.
+void go_again(const DeskPtr& desk, const LivePtr& live, Event why) {
+    live->alone = true;
+    if (why != Event::slot_freed) {
+        live->began = desk->env.clock.steady();
+        live->freed = 0;
+    } else if (++live->freed >= kMostFreed && too_late(*desk, *live)) {
+        apply(*live, Event::gave_up);
+        net::spawn_on(desk->home,
+                      [desk, live] { return end_unavailable(desk, live, Reason::unavailable); });
+        return;
     }
+    start_payment(desk, live);
+}
+
+// Tells the state machine and those who wait what was written.
+void pass_on(const DeskPtr& desk, const Verdict& verdict) {
+    const Todo todo = apply(*verdict.live, verdict.event);
+    if (todo == Todo::start_again) return go_again(desk, verdict.live, verdict.event);
+    finish(*desk, verdict.live, ended_by(*verdict.live, verdict.end));
 }
 
 Task<void> end_slot(DeskPtr desk, Line* line, SlotPtr slot, store::SlotEnd end, Verdicts verdicts) {
     end.slot = slot->name;
     end.at = desk->env.clock.now();
-    end.payments = verdicts.ends;
+    for (const Verdict& verdict : verdicts.list) end.payments.push_back(verdict.end);
     const auto written = co_await write_slot_end(desk, end);
     if (!written) {
         if (!desk->gate.closed()) abandon_slot(desk, *line, slot);
@@ -163,14 +76,31 @@ Task<void> end_slot(DeskPtr desk, Line* line, SlotPtr slot, store::SlotEnd end, 
     const auto spent = end.cost.to_decimal();
     desk->metrics.count("x402_sponsor_cost_total", {{"chain", line->config.id.text()}},
                         std::stod(spent));
-    pass_on(desk, slot, verdicts);
+    for (const Verdict& verdict : verdicts.list) pass_on(desk, verdict);
     close_slot(desk, *line, slot, end.cost);
+}
+
+// What was paid is journalled and told at once; the slot stays open for the rest of it.
+Task<void> end_paid(DeskPtr desk, Line* line, SlotPtr slot, Verdicts verdicts) {
+    for (std::size_t i = 0; i < verdicts.list.size(); ++i) {
+        const Verdict& verdict = verdicts.list[i];
+        if (verdict.end.how != store::PaymentEnd::How::settled) continue;
+        const auto written = co_await write_end(desk, verdict.end);
+        if (!written) {
+            if (!desk->gate.closed()) abandon_slot(desk, *line, slot);
+            co_return;
+        }
+        const auto place = std::find(slot->payments.begin(), slot->payments.end(), verdict.live);
+        X402_CHECK(place != slot->payments.end());
+        *place = nullptr;
+        pass_on(desk, verdict);
+    }
 }
 
 Verdicts free_verdicts(const SlotRun& slot) {
     Verdicts verdicts;
     for (const LivePtr& live : slot.payments) {
-        if (live) decide(verdicts, Event::slot_freed, again_end(*live));
+        if (live) verdicts.list.push_back({live, Event::slot_freed, again_end(*live)});
     }
     return verdicts;
 }
@@ -180,13 +110,6 @@ void tell_payments(const SlotRun& slot, Event event) {
     for (const LivePtr& live : slot.payments) {
         if (live) apply(*live, event);
     }
-}
-
-// Keys that count are decimal: the shorter is the smaller. A gap that was filled later is older all
-// the same.
-bool comes_before(const Slot& left, const Slot& right) {
-    if (left.key.size() != right.key.size()) return left.key.size() < right.key.size();
-    return left.key < right.key;
 }
 
 SlotEvent wait_event(const Desk& desk, const Line& line, const SlotRun& slot) {
@@ -205,9 +128,21 @@ SlotEvent wait_event(const Desk& desk, const Line& line, const SlotRun& slot) {
     return judge_wait(times);
 }
 
+// The dearer attempt, or why there is none.
+Task<Result<Attempt>> sign_dearer(Line* line, SlotPtr slot, bool filler) {
+    X402_CO_TRY(Attempt attempt, co_await sign_attempt(line, slot, filler));
+    const auto same = [&](const Attempt& each) { return each.id == attempt.id; };
+    if (std::any_of(slot->attempts.begin(), slot->attempts.end(), same))
+        co_return fail(Errc::refused, "it is no other than one that was sent");
+    const U256& most = attempt.most.amount;
+    if (!filler && !line->budget.fits_more(slot->reserved, most, slot->payments.size()))
+        co_return fail(Errc::refused, "the budget has no room for it");
+    co_return attempt;
+}
+
 Task<void> bump(DeskPtr desk, Line* line, SlotPtr slot) {
     const bool filler = slot->phase == SlotPhase::filled;
-    auto attempt = co_await sign_attempt(line, slot, filler);
+    auto attempt = co_await sign_dearer(line, slot, filler);
     if (!attempt) {
         log::warn("not_bumped",
                   {{"signer", slot->slot.signer}, {"error", to_string(attempt.error())}});
@@ -216,9 +151,11 @@ Task<void> bump(DeskPtr desk, Line* line, SlotPtr slot) {
         co_await send(desk, line, slot);
         co_return;
     }
+    reserve_for(*line, *slot, *attempt);
     Unrecorded next{std::move(*attempt), filler};
     const auto sent = co_await record_and_send(desk, line, slot, std::move(next));
-    if (!sent && sent.error().code == Errc::conflict) co_await send(desk, line, slot);
+    // Neither recorded by us nor ours any more: whoever the journal names goes on with it.
+    if (!sent && sent.error().code == Errc::conflict) abandon_slot(desk, *line, slot);
 }
 
 Task<void> keep_waiting(DeskPtr desk, Line* line, SlotPtr slot) {
@@ -228,6 +165,12 @@ Task<void> keep_waiting(DeskPtr desk, Line* line, SlotPtr slot) {
     tell_payments(*slot, event == SlotEvent::stuck ? Event::stuck : Event::waiting);
     if (next->todo == SlotTodo::rebroadcast) co_await send(desk, line, slot);
     if (next->todo == SlotTodo::bump) co_await bump(desk, line, slot);
+}
+
+void rest_slot(const Desk& desk, const Line& line, SlotRun& slot) {
+    const Duration first = 4 * line.network->poll_interval();
+    slot.rest = std::min(slot.rest.count() == 0 ? first : 2 * slot.rest, kLongestRest);
+    slot.next_look = desk.env.clock.steady() + slot.rest;
 }
 
 Task<void> take_mined(DeskPtr desk, Line* line, SlotPtr slot, Seen seen) {
@@ -245,7 +188,9 @@ Task<void> take_mined(DeskPtr desk, Line* line, SlotPtr slot, Seen seen) {
         co_return;
     }
     Verdicts verdicts = co_await judge_mined(desk, slot, seen);
-    if (!verdicts.decided) co_return;
+    slot->undecided = !verdicts.decided;
+    if (!verdicts.decided && !seen.final) rest_slot(*desk, *line, *slot);
+    if (!verdicts.decided) co_return co_await end_paid(desk, line, slot, std::move(verdicts));
     co_await end_slot(desk, line, slot, end, std::move(verdicts));
 }
 
@@ -255,7 +200,8 @@ Task<void> take_dead(DeskPtr desk, Line* line, SlotPtr slot) {
         co_return;
     }
     Verdicts verdicts = co_await judge_dead(desk, slot);
-    if (!verdicts.decided) co_return;
+    slot->undecided = !verdicts.decided;
+    if (!verdicts.decided) co_return co_await end_paid(desk, line, slot, std::move(verdicts));
     store::SlotEnd end;
     end.state = store::SlotState::dead;
     co_await end_slot(desk, line, slot, end, std::move(verdicts));
@@ -267,7 +213,11 @@ Task<void> look_and_act(DeskPtr desk, Line* line, SlotPtr slot) {
         slot->phase == SlotPhase::filled ? kNoActions : slot->actions;
     auto seen = co_await line->network->observe(slot->slot, actions, slot->attempts);
     const SeenState state = seen ? seen->state : SeenState::unknown;
+    // An unanswered question does not undo what was seen before.
+    if (state == SeenState::unknown && slot->landed) co_return;
     slot->landed = state == SeenState::mined || state == SeenState::dead;
+    slot->undecided = slot->undecided && slot->landed;
+    if (!slot->landed) slot->rest = Duration{};
     if (state == SeenState::mined) {
         co_await take_mined(desk, line, slot, std::move(*seen));
     } else if (state == SeenState::dead) {
@@ -290,11 +240,24 @@ Task<void> find_orphans(DeskPtr desk) {
 }
 
 void look_at_all(const DeskPtr& desk, Line* line) {
-    for (const SlotPtr& slot : line->open) {
+    // A copy: what is begun here may end a slot before the next is looked at.
+    const std::vector<SlotPtr> open = line->open;
+    const Duration now = desk->env.clock.steady();
+    for (const SlotPtr& slot : open) {
         if (slot->busy || slot->phase == SlotPhase::taken) continue;
+        if (slot->undecided && now < slot->next_look) continue;
         slot->busy = true;
         net::spawn_on(desk->home, [desk, line, slot] { return look(desk, line, slot); });
     }
+}
+
+// Those who wait look at the clock themselves.
+void ring_all(const Desk& desk, const Line* line) {
+    std::vector<LivePtr> waiting;
+    for (const auto& [key, live] : desk.lives) {
+        if (live->line == line) waiting.push_back(live);
+    }
+    for (const LivePtr& live : waiting) live->bell.ring();
 }
 
 }  // namespace
@@ -307,11 +270,9 @@ Task<void> watch(DeskPtr desk, Line* line) {
         if (!on) co_return;
         co_await find_orphans(desk);
         look_at_all(desk, line);
-        for (const auto& lane : line->lanes) pump(desk, *line, *lane);
-        // Those who wait look at the clock themselves.
-        for (const auto& [key, live] : desk->lives) {
-            if (live->line == line) live->bell.ring();
-        }
+        watch_gaps(desk, *line);
+        for (std::size_t i = 0; i < line->lanes.size(); ++i) pump(desk, *line, *line->lanes[i]);
+        ring_all(*desk, line);
     }
 }
 
@@ -335,6 +296,8 @@ void abandon_slot(const DeskPtr& desk, Line& line, const SlotPtr& slot) {
         if (live && !live->ended) finish(*desk, live, Ended{});
     }
     slot->lane->recorded.reset();
+    slot->lane->gap.suspected = true;
+    line.budget.forget();
     desk->orphans = true;
     close_slot(desk, line, slot, U256{});
 }

@@ -21,6 +21,8 @@ Task<void> launch(DeskPtr desk, Line* line, SlotPtr slot);
 
 // Another attempt for the slot: its payments' actions, or for a filler none.
 Task<Result<Attempt>> sign_attempt(Line* line, SlotPtr slot, bool filler);
+// Takes from the budget what the attempt could cost more than the slot has reserved.
+void reserve_for(Line& line, SlotRun& slot, const Attempt& attempt);
 // A signed transaction that is not recorded yet.
 struct Unrecorded {
     Attempt attempt;

@@ -2,6 +2,8 @@
 // What every courier needs: finding, moving, ending.
 #include "x402/facilitator/desk.hpp"
 
+#include <algorithm>
+
 #include "x402/base/check.hpp"
 #include "x402/base/log.hpp"
 #include "x402/protocol/codec.hpp"
@@ -10,6 +12,9 @@ namespace x402::facilitator {
 namespace {
 
 constexpr Duration kDiskPause = std::chrono::milliseconds(250);
+constexpr Duration kDay = std::chrono::hours(24);
+// A stop is noticed within this time, however long the pause.
+constexpr Duration kSlice = std::chrono::milliseconds(250);
 
 std::string_view outcome_word(const Ended& ended) {
     switch (ended.how) {
@@ -50,6 +55,30 @@ Line* find_line(const Desk& desk, const ChainId& network) {
     return nullptr;
 }
 
+void put_on(Desk& desk, const LivePtr& live) {
+    const bool fresh = desk.lives.emplace(live->record.key, live).second;
+    X402_CHECK(fresh);
+    live->line->crowd.enter(live->record.payer, live->record.asset);
+}
+
+void take_off(Desk& desk, const LivePtr& live) {
+    const auto found = desk.lives.find(live->record.key);
+    if (found == desk.lives.end() || found->second != live) return;
+    desk.lives.erase(found);
+    live->line->crowd.leave(live->record.payer, live->record.asset);
+}
+
+Task<Result<void>> refresh_budget(DeskPtr desk, Line& line) {
+    const Duration now = desk->env.clock.steady();
+    if (!line.budget.stale(now)) co_return Result<void>{};
+    const U256 mark = line.budget.mark();
+    const Instant since = desk->env.clock.now() - kDay;
+    const auto spent = co_await desk->store.cost_since(line.config.id, since);
+    if (!spent) co_return fail(spent.error());
+    line.budget.refresh(*spent, mark, now);
+    co_return Result<void>{};
+}
+
 void finish(Desk& desk, const LivePtr& live, Ended ended) {
     X402_CHECK(!live->ended.has_value());
     const std::string outcome(outcome_word(ended));
@@ -59,15 +88,18 @@ void finish(Desk& desk, const LivePtr& live, Ended ended) {
                                    {"code", ended.response.error_reason},
                                    {"transaction", ended.response.transaction}});
     live->ended = std::move(ended);
-    const auto found = desk.lives.find(live->record.key);
-    if (found != desk.lives.end() && found->second == live) desk.lives.erase(found);
+    take_off(desk, live);
     live->bell.ring();
 }
 
 Task<bool> pause(DeskPtr desk, Duration length) {
     if (desk->gate.closed()) co_return false;
-    const bool slept = co_await desk->env.clock.sleep(length);
-    co_return slept && !desk->gate.closed();
+    const Duration until = desk->env.clock.steady() + length;
+    for (Duration left = length;; left = until - desk->env.clock.steady()) {
+        const bool slept = co_await desk->env.clock.sleep(std::min(left, kSlice));
+        if (!slept || desk->gate.closed()) co_return false;
+        if (desk->env.clock.steady() >= until) co_return true;
+    }
 }
 
 Task<Result<void>> write_end(DeskPtr desk, store::PaymentEnd end) {

@@ -12,11 +12,21 @@
 
 #include "x402/base/gate.hpp"
 #include "x402/facilitator/budget_book.hpp"
+#include "x402/facilitator/crowd.hpp"
 #include "x402/facilitator/live.hpp"
 #include "x402/net/runtime.hpp"
 #include "x402/ops/metrics.hpp"
 
 namespace x402::facilitator {
+
+// A slot of a signer that nobody uses while later ones wait behind it.
+struct Gap {
+    bool suspected = false;  // the watch looks for one
+    bool filling = false;    // a courier is on it
+    bool refused = false;    // the network does not even sign a filler
+    Duration next_try{};
+    Duration rest{};
+};
 
 struct Lane {
     SignerId signer;
@@ -28,6 +38,7 @@ struct Lane {
     bool gathering = false;     // somebody will pump it in a moment
     bool taking = false;        // one departure at a time chooses a slot
     Bell taken;
+    Gap gap;
     std::optional<std::vector<Slot>> recorded;  // slots that may still matter; read once, then kept
 };
 
@@ -45,24 +56,35 @@ struct Line {
     std::vector<std::unique_ptr<Lane>> lanes;
     std::vector<SlotPtr> open;  // oldest first
     BudgetBook budget;
+    Crowd crowd;
     std::size_t turn = 0;
     std::map<std::string, CountedCalls> counted;
     std::atomic<bool> unfunded{false};  // no signer has anything
+    std::atomic<bool> stuck{false};     // a signer's slots wait behind one that cannot be used
 };
 
 struct Desk {
     Desk(Config config_in, const Modules& modules_in, AssetShelf assets_in,
          store::SettlementStore& store_in, ops::Metrics& metrics_in, Env env_in)
-        : config(std::move(config_in)),
-          modules(modules_in),
+        : modules(modules_in),
           assets(std::move(assets_in)),
           store(store_in),
           metrics(metrics_in),
-          env(env_in) {}
+          env(env_in) {
+        set_config(std::move(config_in));
+    }
 
-    Doors doors() const { return {config, modules, assets, schemes}; }
+    Doors doors() const { return {config(), modules, assets, schemes}; }
+    const Config& config() const noexcept { return *current; }
+    // For requests that come from now on; those that run keep what they began with.
+    void set_config(Config next) {
+        configs.push_back(std::make_unique<const Config>(std::move(next)));
+        current = configs.back().get();
+    }
 
-    Config config;
+    // Every one there was: somebody may still read an old one, and reloads are rare.
+    std::vector<std::unique_ptr<const Config>> configs;
+    std::atomic<const Config*> current{nullptr};
     const Modules& modules;
     AssetShelf assets;
     store::SettlementStore& store;
@@ -83,6 +105,11 @@ using DeskPtr = std::shared_ptr<Desk>;
 Todo apply(Live& live, Event event);
 LivePtr find_live(const Desk& desk, const PaymentKey& key);
 Line* find_line(const Desk& desk, const ChainId& network);
+// Onto the desk and off it, counted with its network.
+void put_on(Desk& desk, const LivePtr& live);
+void take_off(Desk& desk, const LivePtr& live);
+// Reads what the network has cost in the last day, when that was not known lately.
+Task<Result<void>> refresh_budget(DeskPtr desk, Line& line);
 // Ends it for those who wait and takes it off the desk.
 void finish(Desk& desk, const LivePtr& live, Ended ended);
 // False when the couriers are to stop.

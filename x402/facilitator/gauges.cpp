@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "x402/base/log.hpp"
+#include "x402/facilitator/gaps.hpp"
 
 namespace x402::facilitator {
 namespace {
@@ -22,6 +23,9 @@ void set_line_gauges(Desk& desk, Line& line) {
     for (const auto& lane : line.lanes) {
         const double busy = static_cast<double>(lane->in_flight + lane->departing);
         desk.metrics.gauge("x402_signer_inflight", busy,
+                           {{"chain", chain}, {"signer", lane->signer}});
+        desk.metrics.gauge("x402_signer_nonce_gap",
+                           static_cast<double>(waiting_behind_gap(line, *lane)),
                            {{"chain", chain}, {"signer", lane->signer}});
         desk.metrics.gauge("x402_lane_waiting", static_cast<double>(lane->waiting.size()),
                            {{"chain", chain}, {"signer", lane->signer}});

@@ -42,7 +42,7 @@ net::Response refusal_answer(const Refusal& refusal) {
     json::Object body;
     body["error"] = write(refusal);
     net::Response response = json_answer(refusal.http_status, body);
-    if (refusal.http_status == 503)
+    if (refusal.http_status == 503 || refusal.http_status == 429)
         response.head.headers.add("Retry-After", std::string(kRetryAfterS));
     if (refusal.http_status == 401) response.head.headers.add("WWW-Authenticate", "Bearer");
     return response;
@@ -51,7 +51,7 @@ net::Response refusal_answer(const Refusal& refusal) {
 net::Response error_answer(const Error& error) {
     log::warn("not_judged", {{"error", to_string(error)}});
     Refusal refusal = refuse(reason_of(error));
-    refusal.http_status = 503;
+    if (refusal.http_status != 429) refusal.http_status = 503;
     refusal.retryable = true;
     return refusal_answer(refusal);
 }
@@ -257,6 +257,23 @@ net::Handler make_handler(Service& service, const Config& config, ops::Metrics& 
     const auto api = std::shared_ptr<Api>(
         new Api{service, config, metrics, service.modules().names(), RateLimit(config.rate)});
     return [api](net::Exchange& exchange) { return handle(api, exchange); };
+}
+
+void Door::replace(net::Handler handler) {
+    auto next = std::make_shared<const net::Handler>(std::move(handler));
+    const std::lock_guard lock(mutex_);
+    current_ = std::move(next);
+}
+
+net::Handler Door::handler() {
+    return [this](net::Exchange& exchange) {
+        std::shared_ptr<const net::Handler> now;
+        {
+            const std::lock_guard lock(mutex_);
+            now = current_;
+        }
+        return (*now)(exchange);
+    };
 }
 
 }  // namespace x402::facilitator

@@ -4,6 +4,9 @@
 // is never dressed up as one. Any core.
 #pragma once
 
+#include <memory>
+#include <mutex>
+
 #include "x402/facilitator/config.hpp"
 #include "x402/facilitator/service.hpp"
 #include "x402/net/http_server.hpp"
@@ -12,5 +15,19 @@ namespace x402::facilitator {
 
 // Service, configuration and metrics outlive the handler's last request.
 net::Handler make_handler(Service& service, const Config& config, ops::Metrics& metrics);
+
+// A handler that can be replaced between two requests; those that run end with the one they had.
+// Any thread.
+class Door {
+public:
+    explicit Door(net::Handler handler) { replace(std::move(handler)); }
+    void replace(net::Handler handler);
+    // Goes through to whatever handler there is; the door outlives its last request.
+    net::Handler handler();
+
+private:
+    std::mutex mutex_;
+    std::shared_ptr<const net::Handler> current_;
+};
 
 }  // namespace x402::facilitator

@@ -333,5 +333,87 @@ TEST(HttpApi, SpeaksVersionOne) {
     EXPECT_TRUE(live(world, version_one));
 }
 
+Task<void> too_many_of_one(Life& life) {
+    Site site(life);
+    life.world.ledger.auto_mine = false;
+    const Later first = settle_later(life, order("n1"));
+    const bool sent = co_await until(life, [&] { return life.world.ledger.broadcasts == 1; });
+    EXPECT_TRUE(sent);
+    Call call;
+    call.body = body_of(life.world, order("n2"));
+    const Answer answer = co_await ask(site, call);
+    EXPECT_EQ(answer.status, 429);
+    EXPECT_EQ(answer.code(), "rate_limited");
+    EXPECT_FALSE(answer.headers.get("Retry-After").empty());
+    life.world.ledger.mine();
+    const bool done = co_await until(life, [&] { return first->has_value(); });
+    EXPECT_TRUE(done);
+}
+TEST(HttpApi, APayerWithTooManyUndecidedPaymentsIsToldToWait) {
+    World world;
+    world.configure = [](Config& config) { config.pending_per_payer = 1; };
+    EXPECT_TRUE(live(world, too_many_of_one));
+}
+
+Task<void> reloaded(Life& life) {
+    Door door(make_handler(life.service, life.service.config(), life.metrics));
+    net::ServerOptions options;
+    options.listen = "127.0.0.1:0";
+    Site site(life);
+    auto server = net::serve(life.runtime, options, door.handler());
+    EXPECT_TRUE(server);
+    site.url = "http://" + (*server)->address();
+    Call call;
+    call.path = "/verify";
+    call.body = body_of(life.world, order("n1"));
+    const Answer before = co_await ask(site, call);
+    EXPECT_EQ(before.text("invalidReason"), "");
+    Config next;
+    NetworkConfig network;
+    network.id = *ChainId::parse("fake:one");
+    network.settle_wait = 3s;
+    network.min_amount.atomic = U256(1'000);
+    next.networks.push_back(network);
+    network.id = *ChainId::parse("fake:two");
+    next.networks.push_back(network);
+    next.callers.push_back(make_caller(crypto::Secret::from_text("s3cret")));
+    next.pay_to_allow.insert({"fake", "cafe"});
+    const auto taken = co_await life.service.reload(std::move(next));
+    EXPECT_TRUE(taken);
+    door.replace(make_handler(life.service, life.service.config(), life.metrics));
+    const Answer stranger = co_await ask(site, call);
+    EXPECT_EQ(stranger.status, 401);
+    site.token = "Bearer s3cret";
+    const Answer refused = co_await ask(site, call);
+    EXPECT_EQ(refused.text("invalidReason"), "pay_to_not_allowed");
+    Order other = order("n1");
+    other.pay_to = "cafe";
+    call.body = body_of(life.world, other);
+    const Answer small = co_await ask(site, call);
+    EXPECT_EQ(small.text("invalidReason"), "amount_below_minimum");
+    EXPECT_EQ(life.service.config().networks.size(), 1U) << "a new network waits for a restart";
+    EXPECT_EQ(life.service.config().networks[0].settle_wait, 3s);
+}
+TEST(HttpApi, AReloadChangesWhoMayAskForWhat) {
+    World world;
+    EXPECT_TRUE(live(world, reloaded));
+}
+
+Task<void> stays_guarded(Life& life) {
+    Config next;
+    next.networks = life.service.config().networks;
+    const auto taken = co_await life.service.reload(std::move(next));
+    EXPECT_FALSE(taken) << "the listener stays public until the restart";
+    EXPECT_TRUE(life.service.config().open);
+}
+TEST(HttpApi, AReloadDoesNotOpenAPublicListener) {
+    World world;
+    world.configure = [](Config& config) {
+        config.loopback = false;
+        config.open = true;
+    };
+    EXPECT_TRUE(live(world, stays_guarded));
+}
+
 }  // namespace
 }  // namespace x402::facilitator::test

@@ -121,7 +121,7 @@ TEST(BudgetBook, NoLimitIsNoLimit) {
 TEST(BudgetBook, CountsSpentAndInFlight) {
     BudgetBook book(limits(1'000, 0));
     EXPECT_TRUE(book.stale(0s));
-    book.refresh(U256(300), 0s);
+    book.refresh(U256(300), book.mark(), 0s);
     EXPECT_FALSE(book.stale(59s));
     EXPECT_TRUE(book.stale(60s));
     EXPECT_TRUE(book.fits(U256(700), 1));

@@ -40,15 +40,24 @@ bool all_share(const Network& network, const std::vector<Action>& ours,
     return true;
 }
 
+// Whether it is in a transaction that has landed: paid, or of no effect as the network stands.
+bool has_landed(const Line& line, const LivePtr& live) {
+    return std::any_of(line.open.begin(), line.open.end(), [&](const SlotPtr& slot) {
+        const auto& group = slot->payments;
+        return slot->landed && std::find(group.begin(), group.end(), live) != group.end();
+    });
+}
+
 // A fee would be lost on a transfer whose money another transfer of the same payer is taking just
-// now.
+// now. One that has landed takes none any more: nobody waits for its finality.
 bool must_wait(const Desk& desk, const Live& live) {
     if (!live.wary) return false;
     for (const auto& [key, other] : desk.lives) {
         if (other.get() == &live || other->line != live.line || other->queued) continue;
         const bool still = other->state == State::claimed || other->state == State::doubted ||
                            other->state == State::seen;
-        if (!still && other->record.payer == live.record.payer) return true;
+        if (still || other->record.payer != live.record.payer) continue;
+        if (!has_landed(*live.line, other)) return true;
     }
     return false;
 }
@@ -157,7 +166,7 @@ void close_slot(const DeskPtr& desk, Line& line, const SlotPtr& slot, const U256
     std::erase(line.open, slot);
     Lane& lane = *slot->lane;
     --lane.in_flight;
-    line.budget.release(slot->simulation.most.amount, cost);
+    line.budget.release(slot->reserved, cost);
     pump(desk, line, lane);
 }
 

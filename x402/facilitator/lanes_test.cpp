@@ -208,6 +208,7 @@ Task<void> many(Life& life) {
 TEST(Lanes, SixtyFourInFlightAndNotOneMore) {
     World world;
     world.ledger.shareable = false;
+    world.configure = [](Config& config) { config.pending_per_payer = 100; };
     EXPECT_TRUE(live(world, many));
     for (int i = 0; i < 100; ++i) EXPECT_EQ(moves_of(world, "n" + std::to_string(i)), 1U);
 }

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "x402/base/check.hpp"
+#include "x402/base/crash_point.hpp"
 #include "x402/base/log.hpp"
 #include "x402/facilitator/confirmer.hpp"
 #include "x402/facilitator/departure.hpp"
+#include "x402/facilitator/gaps.hpp"
 #include "x402/facilitator/slot_records.hpp"
 
 namespace x402::facilitator {
@@ -23,10 +25,14 @@ Task<Result<void>> look_again(DeskPtr desk, Line* line, SlotPtr slot) {
     auto simulation = co_await line->network->simulate(slot->actions, slot->slot.signer);
     if (!simulation) co_return fail(simulation.error());
     if (!simulation->ok()) co_return fail(Errc::refused, "the network would refuse it by now");
-    line->budget.release(slot->simulation.most.amount, U256{});
+    const U256 most = simulation->most.amount;
+    if (!line->budget.fits_more(slot->reserved, most, slot->payments.size()))
+        co_return fail(Errc::refused, "the budget has no room for what it costs by now");
+    line->budget.release(slot->reserved, U256{});
     slot->simulation = std::move(*simulation);
     slot->simulated = now;
-    line->budget.reserve(slot->simulation.most.amount);
+    slot->reserved = most;
+    line->budget.reserve(most);
     co_return Result<void>{};
 }
 
@@ -47,6 +53,14 @@ SlotTodo move(SlotRun& slot, SlotEvent event) {
     return next->todo;
 }
 
+// Whether the attempt is in the journal although the answer to its write was an error. A filler
+// before others carries no payment that could be asked for.
+Task<bool> was_recorded(DeskPtr desk, SlotPtr slot, std::string id) {
+    if (slot->keys.empty()) co_return false;
+    const auto known = co_await desk->store.transactions_of(slot->keys.front());
+    co_return known&& std::find(known->begin(), known->end(), id) != known->end();
+}
+
 // True when an attempt is on its way, or the slot is no longer ours to sign for.
 Task<bool> sign_once(DeskPtr desk, Line* line, SlotPtr slot, bool& filler) {
     Result<Attempt> attempt = fail(Errc::refused);
@@ -65,6 +79,7 @@ Task<bool> sign_once(DeskPtr desk, Line* line, SlotPtr slot, bool& filler) {
     const SlotTodo todo = move(*slot, event_of(attempt.error(), filler));
     filler = filler || todo == SlotTodo::sign_filler;
     if (todo != SlotTodo::free) co_return false;
+    note_refused(*desk, *slot);
     co_await free_slot(desk, line, slot, store::SlotState::dead);
     co_return true;
 }
@@ -75,7 +90,8 @@ Task<void> launch(DeskPtr desk, Line* line, SlotPtr slot) {
     const Gate::Pass pass = desk->gate.enter();
     if (!pass) co_return;
     slot->busy = true;
-    bool filler = false;
+    // Nothing is in it: it stands before others, and only has to be used up.
+    bool filler = slot->keys.empty();
     Duration length = kFirstPause;
     for (;;) {
         const bool done = co_await sign_once(desk, line, slot, filler);
@@ -89,6 +105,14 @@ Task<void> launch(DeskPtr desk, Line* line, SlotPtr slot) {
     const bool sent = slot->phase == SlotPhase::attempted || slot->phase == SlotPhase::filled;
     if (on && sent) co_await look(desk, line, slot);
     slot->busy = false;
+}
+
+void reserve_for(Line& line, SlotRun& slot, const Attempt& attempt) {
+    const U256& most = attempt.most.amount;
+    if (most <= slot.reserved) return;
+    line.budget.release(slot.reserved, U256{});
+    line.budget.reserve(most);
+    slot.reserved = most;
 }
 
 Task<Result<Attempt>> sign_attempt(Line* line, SlotPtr slot, bool filler) {
@@ -106,8 +130,10 @@ Task<Result<void>> record_and_send(DeskPtr desk, Line* line, SlotPtr slot, Unrec
     const auto recorded = co_await desk->store.record_attempt(slot->name, record);
     if (!recorded) {
         log::error("journal_trouble", {{"error", to_string(recorded.error())}});
-        co_return recorded;
+        const bool there = co_await was_recorded(desk, slot, record.id);
+        if (!there) co_return recorded;
     }
+    if (next.filler) slot->lane->gap.refused = false;
     slot->attempts.push_back(std::move(next.attempt));
     slot->last_attempt = desk->env.clock.steady();
     move(*slot, next.filler ? SlotEvent::filler_recorded : SlotEvent::attempt_recorded);
@@ -125,7 +151,9 @@ Task<Result<void>> record_and_send(DeskPtr desk, Line* line, SlotPtr slot, Unrec
 
 Task<void> send(DeskPtr desk, Line* line, SlotPtr slot) {
     const Attempt attempt = slot->attempts.back();
+    X402_CRASH_POINT("out.broadcast", before);
     const auto answer = co_await line->network->broadcast(attempt);
+    X402_CRASH_POINT("out.broadcast", after);
     slot->last_sent = desk->env.clock.steady();
     slot->accepted = answer && answer->sent == Sent::accepted;
     std::string word = "unknown";

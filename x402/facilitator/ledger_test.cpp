@@ -56,7 +56,7 @@ PooledTx tx_of(const std::string& raw) {
 
 class FakeNetwork final : public Network {
 public:
-    explicit FakeNetwork(Ledger& ledger) : ledger_(ledger), id_(fake_network()) {}
+    FakeNetwork(Ledger& ledger, ChainId id) : ledger_(ledger), id_(std::move(id)) {}
     const ChainId& id() const noexcept override { return id_; }
     std::vector<SignerId> signers() const override { return ledger_.signers; }
     Budget budget() const override { return ledger_.limits; }
@@ -70,7 +70,8 @@ public:
 
     Task<Result<Simulation>> simulate(std::span<const Action> actions, const SignerId&) override {
         const std::lock_guard lock(ledger_.mutex);
-        if (ledger_.down) co_return fail(Errc::unreachable, "down");
+        if (ledger_.down || ledger_.dead.contains(id_.text()))
+            co_return fail(Errc::unreachable, "down");
         if (ledger_.simulate_errors > 0) {
             --ledger_.simulate_errors;
             co_return fail(Errc::timeout, "ordered");
@@ -107,7 +108,7 @@ public:
             --ledger_.sign_errors;
             co_return fail(Errc::timeout, "ordered");
         }
-        if (ledger_.sign_refuses && !actions.empty()) co_return fail(Errc::refused, "ordered");
+        if (refuses(actions)) co_return fail(Errc::refused, "ordered");
         PooledTx tx;
         tx.signer = slot.signer;
         tx.number = std::stoull(slot.key);
@@ -122,6 +123,11 @@ public:
         attempt.id = tx.id;
         attempt.raw = raw_of(tx);
         attempt.level = tx.level;
+        if (!ledger_.cost_step.is_zero()) {
+            const U256 more = ledger_.cost_step.saturating_mul(U256(tx.level));
+            attempt.most.amount =
+                ledger_.cost_each.saturating_mul(U256(actions.size())).saturating_add(more);
+        }
         co_return attempt;
     }
 
@@ -134,6 +140,7 @@ public:
     Task<Result<Seen>> observe(const Slot& slot, std::span<const Action>,
                                std::span<const Attempt> attempts) override {
         const std::lock_guard lock(ledger_.mutex);
+        ++ledger_.observes;
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
         Seen seen;
         seen.state = SeenState::waiting;
@@ -143,6 +150,7 @@ public:
             seen.state = SeenState::mined;
             seen.attempt = attempt.id;
             seen.block = found->second.block;
+            seen.final = ledger_.finalized;
             seen.cost = {ledger_.cost_each, "grain"};
             for (const bool executed : found->second.executed)
                 seen.parts.push_back(Part{executed, {}});
@@ -161,6 +169,14 @@ public:
     }
 
 private:
+    bool refuses(std::span<const Action> actions) const {
+        if (actions.empty()) return ledger_.no_fillers;
+        return ledger_.sign_refuses ||
+               std::any_of(actions.begin(), actions.end(), [&](const Action& action) {
+                   return ledger_.unsignable.contains(transfer_of(action.body).nonce);
+               });
+    }
+
     std::optional<Refusal> refusal_of(const Transfer& transfer, std::map<std::string, U256>& left) {
         if (ledger_.blind.contains(transfer.nonce)) return std::nullopt;
         if (ledger_.used.contains(used_key(transfer.payer, transfer.nonce)))
@@ -197,6 +213,13 @@ public:
     }
 
     Task<Result<Verdict>> verify(const Payment& payment) const override {
+        if (ledger_.hold_verifies > 0) {
+            --ledger_.hold_verifies;
+            while (!ledger_.let_verify) {
+                const bool slept = co_await ledger_.clock.sleep(std::chrono::milliseconds(50));
+                static_cast<void>(slept);
+            }
+        }
         const std::lock_guard lock(ledger_.mutex);
         ++ledger_.verifies;
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
@@ -267,8 +290,8 @@ private:
 
 class FakeChain final : public Chain {
 public:
-    explicit FakeChain(Ledger& ledger)
-        : ledger_(ledger), id_(fake_network()), network_(ledger), scheme_(ledger) {}
+    FakeChain(Ledger& ledger, ChainId id)
+        : ledger_(ledger), id_(id), network_(ledger, std::move(id)), scheme_(ledger) {}
     const ChainId& id() const noexcept override { return id_; }
     Task<Result<void>> prove() override { co_return Result<void>{}; }
     Network* network() noexcept override { return ledger_.signers.empty() ? nullptr : &network_; }
@@ -306,13 +329,16 @@ class FakeModule final : public ChainModule {
 public:
     explicit FakeModule(Ledger& ledger) : ledger_(ledger) {
         networks_.push_back({fake_network(), "fake-one", "Fake One", true, {}});
-        AssetInfo coin;
-        coin.id = AssetId{fake_network(), "token", "coin"};
-        coin.address = "coin";
-        coin.symbol = "COIN";
-        coin.decimals = 2;
-        coin.usd = true;
-        assets_.push_back(std::move(coin));
+        networks_.push_back({*ChainId::parse("fake:two"), "fake-two", "Fake Two", true, {}});
+        for (const KnownNetwork& network : networks_) {
+            AssetInfo coin;
+            coin.id = AssetId{network.id, "token", "coin"};
+            coin.address = "coin";
+            coin.symbol = "COIN";
+            coin.decimals = 2;
+            coin.usd = true;
+            assets_.push_back(std::move(coin));
+        }
     }
     std::string_view family() const noexcept override { return "fake"; }
     std::span<const KnownNetwork> networks() const noexcept override { return networks_; }
@@ -327,8 +353,9 @@ public:
         for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
         return lower;
     }
-    Result<std::unique_ptr<Chain>> connect(NetworkSetup) const override {
-        return std::unique_ptr<Chain>(std::make_unique<FakeChain>(ledger_));
+    Result<std::unique_ptr<Chain>> connect(NetworkSetup setup) const override {
+        return std::unique_ptr<Chain>(
+            std::make_unique<FakeChain>(ledger_, std::move(setup.network)));
     }
     std::vector<const ClientScheme*> client_schemes() const override { return {}; }
     std::vector<const ServerScheme*> server_schemes() const override { return {}; }
@@ -387,7 +414,7 @@ bool Ledger::mine_one(const std::string& signer) {
     }
     if (best == nullptr) return false;
     const PooledTx tx = *best;
-    MinedTx done{block, {}};
+    MinedTx done{block, {}, tx};
     for (const Transfer& transfer : tx.transfers) done.executed.push_back(execute(tx, transfer));
     mined[tx.id] = done;
     group_sizes.push_back(tx.transfers.size());
@@ -406,6 +433,22 @@ void Ledger::mine() {
         while (mine_one(signer)) {
         }
     }
+}
+
+void Ledger::reorganise(const std::string& id) {
+    const MinedTx undone = mined.at(id);
+    for (std::size_t i = 0; i < undone.tx.transfers.size(); ++i) {
+        if (!undone.executed[i]) continue;
+        const Transfer& transfer = undone.tx.transfers[i];
+        const std::string key = used_key(transfer.payer, transfer.nonce);
+        used.erase(key);
+        moves[key].pop_back();
+        balances[transfer.payer] = balances[transfer.payer].saturating_add(transfer.amount);
+        balances[transfer.to] = balances[transfer.to].saturating_sub(transfer.amount);
+    }
+    mined.erase(id);
+    next[undone.tx.signer] = undone.tx.number;
+    pool.insert_or_assign(id, undone.tx);
 }
 
 void Ledger::front_run(const std::string& payer, const std::string& nonce, const U256& amount,

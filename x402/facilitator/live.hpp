@@ -51,6 +51,7 @@ struct Live {
     std::string transaction;       // the newest attempt's
     Duration began{};
     Duration ready{};  // when it entered its lane
+    int freed = 0;     // slots that ended without ever carrying it
     std::optional<Ended> ended;
     Bell bell;  // rung when it ended, and now and then
 };
@@ -65,6 +66,7 @@ struct SlotRun {
     std::vector<PaymentKey> keys;  // of the payments, in the same order
     std::vector<Action> actions;
     Simulation simulation;
+    U256 reserved;  // of the budget: what the dearest of its attempts could cost
     Duration simulated{};
     std::vector<Attempt> attempts;
     SlotPhase phase = SlotPhase::taken;
@@ -72,6 +74,9 @@ struct SlotRun {
     bool busy = false;  // a courier works on it
     bool accepted = false;
     bool landed = false;      // used up on the network: nobody need wait for it any more
+    bool undecided = false;   // landed, and what it means is for the network to say, in its time
+    Duration next_look{};     // where only finality is waited for
+    Duration rest{};          // between two such looks
     Duration last_attempt{};  // recorded, or ruled out by the network
     Duration last_sent{};
 };

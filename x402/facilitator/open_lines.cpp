@@ -43,7 +43,7 @@ Task<Result<void>> open_line(DeskPtr desk, NetworkConfig config) {
     setup.network = config.id;
     setup.section = config.section;
     setup.assets = desk->assets.configured_on(config.id);
-    setup.base_dir = desk->config.base_dir;
+    setup.base_dir = desk->config().base_dir;
     setup.any_token = config.any_token;
     auto line = std::make_unique<Line>();
     line->config = config;
@@ -68,8 +68,8 @@ Task<Result<void>> open_line(DeskPtr desk, NetworkConfig config) {
 }  // namespace
 
 Task<Result<void>> open_lines(DeskPtr desk) {
-    for (std::size_t i = 0; i < desk->config.networks.size(); ++i) {
-        const NetworkConfig config = desk->config.networks[i];
+    for (std::size_t i = 0; i < desk->config().networks.size(); ++i) {
+        const NetworkConfig config = desk->config().networks[i];
         X402_CO_TRY_VOID(co_await open_line(desk, config));
     }
     co_return Result<void>{};

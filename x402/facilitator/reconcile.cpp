@@ -82,10 +82,11 @@ void put_on_desk(const DeskPtr& desk, Line& line, const SlotPtr& slot, Group gro
     slot->last_sent = now - kLongAgo;
     slot->simulated = now - kLongAgo;
     for (const LivePtr& live : slot->payments) {
-        if (live) desk->lives.emplace(live->record.key, live);
+        if (live) put_on(*desk, live);
     }
     ++slot->lane->in_flight;
-    line.budget.reserve(slot->simulation.most.amount);
+    slot->lane->gap.suspected = true;
+    line.budget.reserve(slot->reserved);
     line.open.push_back(slot);
     if (slot->phase != SlotPhase::taken) return;
     slot->busy = true;
@@ -123,7 +124,7 @@ bool adopt_claimed(const DeskPtr& desk, const store::PaymentRecord& record) {
     if (desk->lives.contains(record.key)) return true;
     const LivePtr live = live_of(*desk, record);
     if (!live) return false;
-    desk->lives.emplace(record.key, live);
+    put_on(*desk, live);
     start_payment(desk, live);
     return true;
 }
@@ -136,6 +137,9 @@ Task<Result<void>> reconcile(DeskPtr desk) {
         auto open = co_await desk->store.open_slots(desk->lines[i]->config.id);
         if (!open) co_return fail(open.error());
         slots.push_back(std::move(*open));
+    }
+    for (const auto& line : desk->lines) {
+        X402_CO_TRY_VOID(co_await refresh_budget(desk, *line));
     }
     const auto unfinished = co_await desk->store.open_payments(kMostUnfinished);
     if (!unfinished) co_return fail(unfinished.error());

@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "x402/facilitator/replay_guard.hpp"
 #include "x402/facilitator/slot_records.hpp"
 #include "x402/facilitator/test_world.hpp"
+#include "x402/protocol/codec.hpp"
+#include "x402/protocol/version.hpp"
 
 namespace x402::facilitator::test {
 namespace {
@@ -55,6 +58,103 @@ TEST(Restart, ASlotWithoutAnAttemptIsSignedForAnew) {
     world.ledger.sign_errors = 0;
     EXPECT_TRUE(live(world, becomes_settled));
     EXPECT_EQ(world.ledger.signed_numbers["n1"], std::set<std::uint64_t>{0});
+    EXPECT_EQ(world.ledger.moves["ann/n1"].size(), 1U);
+}
+
+// What a client sends beside what it signed, and what is the scheme's own in the terms.
+FacilitatorRequest talkative(const World& world, int version) {
+    FacilitatorRequest request = request_of(world, order("n1"));
+    const json::Object secret{{"note", "SECRET"}};
+    ResourceInfo resource;
+    resource.url = "https://ann:SECRET@shop.example/reset?token=SECRET#SECRET";
+    resource.description = "SECRET";
+    request.payload.resource = resource;
+    request.payload.extensions["SECRET"] = secret;
+    for (PaymentRequirements* terms : {&request.requirements, &request.payload.accepted}) {
+        terms->extra["needed"] = "by the scheme";
+        terms->unknown = secret;
+    }
+    request.payload.unknown = secret;
+    request.version = version;
+    if (version == kVersion1) {
+        const NetworkNames names = world.modules.names();
+        request.payload.text = json::dump(*write_payment_payload_v1(request.payload, names));
+        request.requirements_text =
+            json::dump(*write_requirements_v1(request.requirements, resource, names));
+    } else {
+        request.payload.text = json::dump(write(request.payload));
+        request.requirements_text = json::dump(write(request.requirements));
+    }
+    return *read_facilitator_request(write_facilitator_request(request), world.modules.names());
+}
+
+Task<void> stops_with(Life& life, int version) {
+    const FacilitatorRequest request = talkative(life.world, version);
+    const SettleContext context{"mine", "tester"};
+    const auto pending = co_await life.service.settle(request, context);
+    EXPECT_EQ(pending->error_reason, "settlement_pending");
+    const auto record = co_await life.store.find_payment(key_of(order("n1")));
+    EXPECT_TRUE(record && *record);
+    const std::string& kept = (*record)->request;
+    EXPECT_EQ(kept.find("SECRET"), std::string::npos) << kept;
+    EXPECT_NE(kept.find("by the scheme"), std::string::npos) << kept;
+}
+Task<void> joins_with(Life& life, int version) {
+    life.world.ledger.auto_mine = true;
+    life.world.ledger.mine();
+    co_await until_state(life, "n1", "settled");
+    const FacilitatorRequest request = talkative(life.world, version);
+    const SettleContext context{"mine", "tester"};
+    for (int i = 0; i < 2; ++i) {
+        const auto told = co_await life.service.settle(request, context);
+        EXPECT_TRUE(told && told->success) << "the same request, after a restart";
+    }
+}
+Task<void> stops_with_v1(Life& life) {
+    return stops_with(life, kVersion1);
+}
+Task<void> joins_with_v1(Life& life) {
+    return joins_with(life, kVersion1);
+}
+Task<void> stops_with_v2(Life& life) {
+    return stops_with(life, kVersion2);
+}
+Task<void> joins_with_v2(Life& life) {
+    return joins_with(life, kVersion2);
+}
+TEST(Restart, TheJournalKeepsOnlyWhatAStartNeeds) {
+    World two;
+    two.ledger.auto_mine = false;
+    EXPECT_TRUE(live(two, stops_with_v2));
+    EXPECT_TRUE(live(two, joins_with_v2));
+    EXPECT_EQ(two.ledger.moves["ann/n1"].size(), 1U);
+    World one;
+    one.ledger.auto_mine = false;
+    EXPECT_TRUE(live(one, stops_with_v1));
+    EXPECT_TRUE(live(one, joins_with_v1));
+    EXPECT_EQ(one.ledger.moves["ann/n1"].size(), 1U);
+}
+
+// As journals were written before: the request as it came.
+Task<void> claims_whole(Life& life) {
+    const FacilitatorRequest request = talkative(life.world, kVersion2);
+    store::PaymentRecord record;
+    record.key = key_of(order("n1"));
+    record.network = request.requirements.network;
+    record.payer = "ann";
+    record.asset = "coin";
+    record.amount = U256(100);
+    const RequestPrint print = print_of(request, {"mine", "tester"});
+    record.terms = print.terms;
+    record.idempotency = print.binding;
+    record.request = write_facilitator_request(request);
+    const auto claimed = co_await life.store.claim_payment(record);
+    EXPECT_TRUE(claimed && claimed->fresh);
+}
+TEST(Restart, AJournalWithTheWholeRequestIsStillRead) {
+    World world;
+    EXPECT_TRUE(live(world, claims_whole));
+    EXPECT_TRUE(live(world, joins_with_v2));
     EXPECT_EQ(world.ledger.moves["ann/n1"].size(), 1U);
 }
 
@@ -171,6 +271,7 @@ TEST(Several, CoresAndSignersOverAFile) {
     World world;
     world.sqlite = (file.folder / "facilitator.db").string();
     world.cores = 3;
+    world.configure = [](Config& config) { config.pending_per_payer = 300; };
     world.real_time = true;
     world.ledger.poll = 10ms;
     world.ledger.signers = {"signer-a", "signer-b"};

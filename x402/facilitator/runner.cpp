@@ -16,12 +16,10 @@ namespace {
 constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(2);
 
-bool too_late(const Desk& desk, const Live& live) {
-    return desk.env.clock.steady() - live.began >= live.line->config.settle_wait;
-}
-
 Task<void> end_settled(DeskPtr desk, LivePtr live, store::PaymentEnd end) {
     const auto written = co_await write_end(desk, end);
+    // The record is not as we believed: the watch reads the journal again.
+    if (!written) desk->orphans = true;
     finish(*desk, live, written ? ended_by(*live, end) : Ended{});
 }
 
@@ -64,6 +62,10 @@ Task<void> run_payment_started(DeskPtr desk, LivePtr live) {
 Refusal refusal_of(const Error& error) {
     if (const auto known = find_reason(error.field)) return refuse(*known);
     return refuse(Reason::invalid_payload);
+}
+
+bool too_late(const Desk& desk, const Live& live) {
+    return desk.env.clock.steady() - live.began >= live.line->config.settle_wait;
 }
 
 LivePtr make_live(const Desk& desk, Admitted admitted, store::PaymentRecord record) {

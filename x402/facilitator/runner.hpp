@@ -13,6 +13,8 @@ namespace x402::facilitator {
 Refusal refusal_of(const Error& error);
 // A recorded intent and what it asks for, as it lies on the desk.
 LivePtr make_live(const Desk& desk, Admitted admitted, store::PaymentRecord record);
+// Whether its run has had its time: what was not signed by now may be given up.
+bool too_late(const Desk& desk, const Live& live);
 // From `claimed`: plan, then a lane.
 Task<void> run_payment(DeskPtr desk, LivePtr live);
 // Spawns run_payment.

@@ -8,6 +8,7 @@
 #include "x402/facilitator/gauges.hpp"
 #include "x402/facilitator/open_lines.hpp"
 #include "x402/facilitator/reconcile.hpp"
+#include "x402/facilitator/reload.hpp"
 #include "x402/facilitator/settling.hpp"
 #include "x402/protocol/codec.hpp"
 #include "x402/protocol/version.hpp"
@@ -85,23 +86,17 @@ Task<Result<SettleResponse>> settle_fresh(DeskPtr desk, Ask& ask) {
     co_return not_judged(Errc::interrupted, Reason::unavailable, "the record changed too often");
 }
 
-// A request of version 1 that was made in this process may have no texts of its own.
-std::string body_for_record(const Desk& desk, FacilitatorRequest request) {
-    const bool whole = !request.payload.text.empty() && !request.requirements_text.empty();
-    if (request.version == kVersion2 || whole) return write_facilitator_request(request);
-    const NetworkNames names = desk.modules.names();
-    const auto payload = write_payment_payload_v1(request.payload, names);
-    const ResourceInfo resource = request.payload.resource.value_or(ResourceInfo{});
-    const auto asked = write_requirements_v1(request.requirements, resource, names);
-    if (payload && asked) {
-        request.payload.text = json::dump(*payload);
-        request.requirements_text = json::dump(*asked);
-        return write_facilitator_request(request);
-    }
-    request.version = kVersion2;
-    request.payload.text.clear();
-    request.requirements_text.clear();
-    return write_facilitator_request(request);
+// What a start needs and no more: the signed part and the terms, in the words of version 2 whatever
+// was asked. What a payer says beside it (the resource with the secrets of its url, extensions) is
+// his own business, and a journal is read by many.
+std::string body_for_record(const FacilitatorRequest& request) {
+    FacilitatorRequest kept;
+    kept.requirements = request.requirements;
+    kept.requirements.unknown.clear();
+    kept.payload.accepted = request.payload.accepted;
+    kept.payload.accepted.unknown.clear();
+    kept.payload.payload = request.payload.payload;
+    return write_facilitator_request(kept);
 }
 
 Task<Result<SettleResponse>> settle_judged(DeskPtr desk, const FacilitatorRequest& request,
@@ -114,7 +109,7 @@ Task<Result<SettleResponse>> settle_judged(DeskPtr desk, const FacilitatorReques
     Ask ask;
     ask.admitted = std::move(*admitted);
     ask.print = print_of(request, context);
-    ask.request = body_for_record(*desk, request);
+    ask.request = body_for_record(request);
     ask.caller = context.caller;
     ask.deadline = desk->env.clock.steady() + ask.admitted.network->settle_wait;
     auto answer = co_await settle_hopping(desk, ask);
@@ -153,10 +148,22 @@ void start_couriers(const DeskPtr& desk) {
     }
 }
 
-// Until nothing is being settled. False when `limit` passed first.
+// What only the network's finality can decide is no work of ours: the next start goes on with it.
+bool all_wait_for_finality(const Desk& desk) {
+    std::size_t waiting = 0;
+    for (const auto& line : desk.lines) {
+        for (const SlotPtr& slot : line->open) {
+            if (!slot->undecided) continue;
+            for (const LivePtr& live : slot->payments) waiting += live ? 1 : 0;
+        }
+    }
+    return desk.lives.size() == waiting;
+}
+
+// Until nothing is being settled. False when `limit` passed first, or something stays undecided.
 Task<void> await_idle(DeskPtr desk, Duration limit, bool& idle) {
     const Duration until = desk->env.clock.steady() + limit;
-    while (!desk->lives.empty() && desk->env.clock.steady() < until) {
+    while (!all_wait_for_finality(*desk) && desk->env.clock.steady() < until) {
         const bool on = co_await pause(desk, std::chrono::milliseconds(20));
         if (!on) break;
     }
@@ -201,7 +208,7 @@ Task<Result<std::unique_ptr<Service>>> Service::start(ServiceOptions options) {
 }
 
 const std::string& Service::name() const noexcept {
-    return desk_->config.name;
+    return desk_->config().name;
 }
 
 Task<Result<VerifyResponse>> Service::verify(const FacilitatorRequest& request) {
@@ -231,8 +238,10 @@ Task<Result<SettleResponse>> Service::settle(const FacilitatorRequest& request,
     const DeskPtr desk = desk_;
     const Duration begun = desk->env.clock.steady();
     auto answer = co_await settle_judged(desk, request, context);
-    count_served(*desk, {"settle", status_word(answer), request.requirements,
-                         desk->env.clock.steady() - begun});
+    const std::string_view status = status_word(answer);
+    if (status == "pending")
+        desk->metrics.count("x402_settle_outcome_total", {{"outcome", "pending"}});
+    count_served(*desk, {"settle", status, request.requirements, desk->env.clock.steady() - begun});
     co_return answer;
 }
 
@@ -274,6 +283,11 @@ Task<bool> Service::drain(Duration limit) {
     co_return idle&& stopped;
 }
 
+Task<Result<void>> Service::reload(Config next) {
+    const DeskPtr desk = desk_;
+    co_return co_await facilitator::reload(desk, std::move(next));
+}
+
 Result<void> Service::ready() const {
     if (desk_->draining) return fail(Errc::unavailable, "the facilitator is stopping");
     if (desk_->store_trouble) return fail(Errc::unavailable, "the journal cannot be written");
@@ -281,6 +295,10 @@ Result<void> Service::ready() const {
         const std::string& network = line->config.id.text();
         if (line->unfunded)
             return fail(Errc::unavailable, "no signer of " + network + " has funds");
+        if (line->stuck)
+            return fail(Errc::unavailable, "a signer of " + network +
+                                               " has a slot that cannot be used, and others wait "
+                                               "behind it");
         bool reachable = false;
         const auto endpoints = line->chain->health();
         for (const EndpointHealth& health : endpoints) reachable = reachable || !health.resting;
@@ -301,7 +319,7 @@ Chain* Service::chain(const ChainId& network) const noexcept {
 }
 
 const Config& Service::config() const noexcept {
-    return desk_->config;
+    return desk_->config();
 }
 const Modules& Service::modules() const noexcept {
     return desk_->modules;

@@ -50,6 +50,11 @@ public:
     // Begins nothing more, waits for what runs, then stops the couriers. False when `limit` passed
     // first: what is left is in the journal, and the next start goes on with it.
     Task<bool> drain(Duration limit);
+    // Takes over what may change while it runs: callers, recipients, rate, limits, least amounts,
+    // settle_wait, accept_observed and what the networks may spend. Networks that are new or gone
+    // wait for a restart. An Error changes nothing. `next` refers to a tree that must live until
+    // this is done.
+    Task<Result<void>> reload(Config next);
     // An Error says why it cannot work now.
     Result<void> ready() const;
     // Signer balances, queue lengths and endpoint health, read anew.

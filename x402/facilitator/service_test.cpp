@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "x402/facilitator/answers.hpp"
+#include "x402/facilitator/replay_guard.hpp"
 #include "x402/facilitator/test_world.hpp"
+#include "x402/protocol/version.hpp"
 
 namespace x402::facilitator::test {
 namespace {
@@ -383,7 +385,11 @@ Task<void> version_one_inside(Life& life) {
     const auto answer = co_await life.service.settle(request, context);
     EXPECT_TRUE(answer && answer->success);
     const auto record = co_await life.store.find_payment(key_of(order("n1")));
-    EXPECT_NE((*record)->request.find("\"x402Version\":1"), std::string::npos);
+    const auto kept = read_facilitator_request((*record)->request, life.world.modules.names());
+    EXPECT_TRUE(kept) << "a later start can read it";
+    const RequestPrint same = print_of(*kept, context);
+    EXPECT_EQ(same.payload, payload_print(request.payload.payload));
+    EXPECT_EQ(same.terms, (*record)->terms);
 }
 TEST(Service, TakesVersionOneFromItsOwnProcess) {
     World world;

@@ -37,9 +37,9 @@ enum class Event {
     waiting,             // not mined yet, or the network cannot be asked
     stuck,               // waits for longer than the network's patience
     mined_paid,          // judged settled
-    mined_unpaid,        // judged failed, alone in its slot
-    mined_unpaid_group,  // judged failed among others
-    mined_unclear,       // judged unknown
+    mined_unpaid,        // judged failed for good, alone in its slot
+    mined_unpaid_group,  // judged failed for good, among others
+    mined_unclear,       // judged unknown, or failed where the chain may yet be undone
     dead,                // finalized: no attempt of the slot can be mined any more
     trace_unused,  // the network does not know the payment, or says that it cannot be made any more
     trace_unused_again,  // unused and still usable, after a slot that died

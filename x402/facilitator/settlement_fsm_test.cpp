@@ -139,6 +139,66 @@ TEST(SettlementFsm, NoSecondSlotWhileTheFirstMayBeMined) {
     }
 }
 
+// Every way through the table, remembering what was proven: whether an attempt is recorded, and
+// whether the network showed since that none can be mined any more.
+TEST(SettlementFsm, NothingThatWasAttemptedFailsWithoutAnEndOfItsSlot) {
+    struct Path {
+        State state;
+        bool attempted;
+        bool ended;
+        auto operator<=>(const Path&) const = default;
+    };
+    std::set<Path> seen;
+    std::vector<Path> open{{State::claimed, false, false}};
+    while (!open.empty()) {
+        const Path at = open.back();
+        open.pop_back();
+        if (!seen.insert(at).second) continue;
+        for (const Event event : all_events()) {
+            const auto next = step(at.state, event);
+            if (!next) continue;
+            Path to{next->state, at.attempted, at.ended};
+            if (event == Event::attempt_recorded) to = {next->state, true, false};
+            if (event == Event::dead || event == Event::mined_unpaid ||
+                event == Event::mined_unpaid_group)
+                to.ended = true;
+            // Back among the undecided: the proof is void.
+            if (next->state == State::attempted) to.ended = false;
+            const bool over = next->state == State::failed || next->todo == Todo::start_again;
+            if (over) {
+                EXPECT_TRUE(!to.attempted || to.ended)
+                    << to_string(at.state) << " x " << to_string(event);
+            }
+            if (next->todo == Todo::start_again) to = {next->state, false, false};
+            open.push_back(to);
+        }
+    }
+    EXPECT_GT(seen.size(), all_states().size());
+}
+
+TEST(SettlementFsm, WhatIsUndecidedStaysUndecided) {
+    for (const Event event : {Event::mined_unclear, Event::waiting}) {
+        for (const State state : {State::attempted, State::seen}) {
+            const auto next = step(state, event);
+            ASSERT_TRUE(next) << to_string(event);
+            EXPECT_EQ(*next, (Step{State::attempted, Todo::watch})) << to_string(event);
+        }
+    }
+}
+
+TEST(SettlementFsm, MoneyThatMovedAlwaysSettles) {
+    for (const State state : {State::attempted, State::seen}) {
+        const auto next = step(state, Event::mined_paid);
+        ASSERT_TRUE(next);
+        EXPECT_EQ(next->state, State::settled) << to_string(state);
+    }
+    for (const State state : all_states()) {
+        if (const auto next = step(state, Event::trace_ours)) {
+            EXPECT_EQ(next->state, State::settled) << to_string(state);
+        }
+    }
+}
+
 TEST(SettlementFsm, GivingUpIsOnlyForWhatNobodySigned) {
     for (const State state : {State::slotted, State::attempted, State::seen}) {
         EXPECT_FALSE(step(state, Event::gave_up)) << to_string(state);

@@ -98,26 +98,30 @@ store::PaymentRecord intent_of(const Desk& desk, const Ask& ask) {
 }
 
 // Why nothing may be begun now; nothing when it may.
-Task<std::optional<Error>> cannot_begin(DeskPtr desk, const Line* line) {
+Task<std::optional<Error>> cannot_begin(DeskPtr desk, LivePtr live) {
     if (desk->draining) {
         co_return not_judged(Errc::unreachable, Reason::server_stopping, "the facilitator stops")
             .error();
     }
-    if (line == nullptr || desk->lives.size() > limits::kQueuedSettlements) {
+    // Counted with this one, which lies on the desk already.
+    Line& line = *live->line;
+    const Config& config = desk->config();
+    if (line.crowd.all() > config.pending) {
         co_return not_judged(Errc::unreachable, Reason::unavailable, "too many settlements wait")
             .error();
     }
-    Line& budgeted = *find_line(*desk, line->config.id);
-    const Duration now = desk->env.clock.steady();
-    if (budgeted.budget.stale(now)) {
-        const Instant since = desk->env.clock.now() - std::chrono::hours(24);
-        const auto spent = co_await desk->store.cost_since(line->config.id, since);
-        if (!spent)
-            co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(spent.error()))
-                .error();
-        budgeted.budget.refresh(*spent, now);
+    if (line.crowd.of(live->record.payer, live->record.asset) > config.pending_per_payer) {
+        co_return not_judged(Errc::unreachable, Reason::rate_limited,
+                             "too many payments of this payer wait")
+            .error();
     }
-    if (!budgeted.budget.exhausted()) co_return std::nullopt;
+    const auto read = co_await refresh_budget(desk, line);
+    if (!read) {
+        co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(read.error()))
+            .error();
+    }
+    if (!line.budget.exhausted()) co_return std::nullopt;
+    desk->metrics.count("x402_budget_denied_total");
     co_return not_judged(Errc::unreachable, Reason::budget_exhausted, "the day's budget is spent")
         .error();
 }
@@ -126,20 +130,19 @@ Task<std::optional<Error>> cannot_begin(DeskPtr desk, const Line* line) {
 LivePtr reserve(const DeskPtr& desk, const Ask& ask) {
     LivePtr live = make_live(*desk, ask.admitted, intent_of(*desk, ask));
     live->print = ask.print;
-    desk->lives.emplace(live->record.key, live);
+    put_on(*desk, live);
     return live;
 }
 
 void withdraw(const DeskPtr& desk, const LivePtr& live, Ended ended) {
-    const auto found = desk->lives.find(live->record.key);
-    if (found != desk->lives.end() && found->second == live) desk->lives.erase(found);
+    take_off(*desk, live);
     live->ended = std::move(ended);
     live->bell.ring();
 }
 
 // Begins a run. Nothing: look again (somebody else has the key).
 Task<MaybeAnswer> claim(DeskPtr desk, const Ask& ask, LivePtr live) {
-    const auto trouble = co_await cannot_begin(desk, live->line);
+    const auto trouble = co_await cannot_begin(desk, live);
     if (trouble) {
         Ended ended;
         ended.how = Ended::How::unavailable;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 #include <utility>
 
 namespace x402::facilitator {
@@ -63,6 +64,32 @@ TEST(SlotFsm, AFillerNeverFollowsAnAttempt) {
     EXPECT_FALSE(step(SlotPhase::attempted, SlotEvent::filler_recorded));
     EXPECT_FALSE(step(SlotPhase::attempted, SlotEvent::filler_refused));
     EXPECT_FALSE(step(SlotPhase::filled, SlotEvent::attempt_recorded));
+}
+
+TEST(SlotFsm, AnAttemptNeverBecomesAFillerAndAnEndIsAnEnd) {
+    std::set<SlotPhase> reached{SlotPhase::attempted};
+    for (std::size_t before = 0; before != reached.size();) {
+        before = reached.size();
+        for (const SlotPhase phase : std::set<SlotPhase>(reached)) {
+            for (int e = 0; e <= static_cast<int>(SlotEvent::dead); ++e) {
+                if (const auto next = step(phase, static_cast<SlotEvent>(e)))
+                    reached.insert(next->phase);
+            }
+        }
+    }
+    EXPECT_EQ(reached, (std::set<SlotPhase>{SlotPhase::attempted, SlotPhase::ended}));
+}
+
+// Only the network's word ends a slot that something was recorded for.
+TEST(SlotFsm, NothingRecordedEndsByItself) {
+    for (const SlotPhase phase : {SlotPhase::attempted, SlotPhase::filled}) {
+        for (int e = 0; e <= static_cast<int>(SlotEvent::dead); ++e) {
+            const auto event = static_cast<SlotEvent>(e);
+            const auto next = step(phase, event);
+            if (!next || next->phase != SlotPhase::ended) continue;
+            EXPECT_TRUE(event == SlotEvent::mined || event == SlotEvent::dead) << to_string(event);
+        }
+    }
 }
 
 struct WaitRow {

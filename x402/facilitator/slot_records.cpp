@@ -67,6 +67,10 @@ Result<bool> read_attempt(const store::AttemptRecord& record, Attempt& into) {
     into.level = record.level;
     X402_TRY(const json::Object object, parse_row_object(record.body));
     X402_TRY(into.body, json::get_object(object, "body"));
+    X402_TRY(const auto most, json::opt_string(object, "most"));
+    if (most) {
+        X402_TRY(into.most.amount, U256::from_decimal(*most));
+    }
     return json::get_bool(object, "filler");
 }
 
@@ -74,6 +78,7 @@ Result<void> read_attempts(const store::SlotRecord& record, SlotRun& into) {
     for (const store::AttemptRecord& row : record.attempts) {
         Attempt attempt;
         X402_TRY(const bool filler, read_attempt(row, attempt));
+        into.reserved = std::max(into.reserved, attempt.most.amount);
         into.attempts.push_back(std::move(attempt));
         into.phase = filler ? SlotPhase::filled : SlotPhase::attempted;
         into.accepted = row.sent == "accepted";
@@ -116,6 +121,7 @@ store::AttemptRecord record_of(const Attempt& attempt, bool filler, Instant now)
     json::Object body;
     body["filler"] = filler;
     body["body"] = attempt.body;
+    if (!attempt.most.amount.is_zero()) body["most"] = attempt.most.amount.to_decimal();
     record.body = json::dump(body);
     record.created = now;
     return record;
@@ -131,6 +137,7 @@ Result<ReadSlot> read_slot(const store::SlotRecord& record) {
         Slot{record.name.network, record.name.signer, record.name.key, std::move(body)};
     X402_TRY_VOID(read_actions(record.actions, read));
     X402_TRY_VOID(read_simulation(record.simulation, read.run->simulation));
+    read.run->reserved = read.run->simulation.most.amount;
     read.run->simulation.refusals.resize(read.run->actions.size());
     X402_TRY_VOID(read_attempts(record, *read.run));
     return read;

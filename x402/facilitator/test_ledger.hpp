@@ -43,6 +43,7 @@ struct PooledTx {
 struct MinedTx {
     std::uint64_t block = 0;
     std::vector<bool> executed;
+    PooledTx tx{};
 };
 
 struct Used {
@@ -64,9 +65,15 @@ public:
     bool auto_mine = true;       // every accepted transaction is mined at once
     bool down = false;           // no call gets through
     bool trace_down = false;
+    bool finalized = true;          // what is mined cannot be undone any more
+    std::set<std::string> dead;     // networks that simulate nothing
+    std::size_t hold_verifies = 0;  // that many verifications wait until `let_verify`
+    bool let_verify = false;
     std::size_t simulate_errors = 0;  // that many simulations fail first
     std::size_t sign_errors = 0;
     bool sign_refuses = false;           // for real actions
+    std::set<std::string> unsignable;    // nonces that nothing is signed for
+    bool no_fillers = false;             // nothing is signed that only uses up a slot
     std::set<std::string> group_poison;  // nonces that revert when mined among others
     std::set<std::string> blind;    // nonces whose simulation does not see that they would fail
     std::uint32_t least_level = 0;  // the pool mines nothing below this fee level
@@ -75,6 +82,7 @@ public:
     std::vector<std::string> signers{"signer-a"};
     Budget limits;
     U256 cost_each{100};
+    U256 cost_step;  // what each further attempt of a slot may cost more
     Duration poll{500};
     // The truth.
     std::map<std::string, U256> balances;
@@ -86,12 +94,15 @@ public:
     std::map<std::string, MinedTx> mined;       // by id
     std::uint64_t block = 1;
     std::size_t broadcasts = 0;
+    std::size_t observes = 0;
     std::size_t verifies = 0;
     std::vector<std::size_t> group_sizes;  // of mined transactions
     std::map<std::string, std::set<std::uint64_t>>
         signed_numbers;  // by nonce: slots it was ever signed for
 
     void mine();
+    // The newest block of a signer is undone: its transaction waits again.
+    void reorganise(const std::string& id);
     // Somebody else uses the authorization.
     void front_run(const std::string& payer, const std::string& nonce, const U256& amount,
                    const std::string& to);
