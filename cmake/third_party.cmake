@@ -24,7 +24,8 @@ target_link_libraries(x402_sqlite INTERFACE ${CMAKE_DL_LIBS} m)
 x402_static_library(x402_boost_json libboost_json.a boost/json.hpp)
 x402_static_library(x402_boost_url libboost_url.a boost/url.hpp)
 add_library(x402_asio INTERFACE IMPORTED)
-target_compile_definitions(x402_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
+target_compile_definitions(x402_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
+                           BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16)
 target_link_libraries(x402_asio INTERFACE Threads::Threads)
 
 if(X402_TESTS)

@@ -11,6 +11,7 @@
 
 #include "x402/base/json.hpp"
 #include "x402/base/log.hpp"
+#include "x402/net/descriptors.hpp"
 #include "x402/ops/config.hpp"
 
 namespace x402::apps {
@@ -37,6 +38,7 @@ void add_role(CommandLine line, const std::string& name, const std::string& purp
     command->callback([flags, start, &run = line.run] {
         run = [flags, start] {
             set_log_level(flags->log);
+            net::raise_descriptor_limit();
             const Result<int> code = start(*flags);
             return code ? *code : report(code.error(), *flags);
         };

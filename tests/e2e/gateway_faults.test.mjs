@@ -20,7 +20,7 @@ let world, chain, upstream, fake, gateway, payers;
 let say; // what the fake facilitator answers: { verify, settle }, each (request body) => answer
 
 before(async () => {
-  world = await house.add(startWorld({ payers: 80 }));
+  world = await house.add(startWorld({ payers: 100 }));
   chain = new Chain(world);
   payers = world.payers[Symbol.iterator]();
   upstream = await house.add(startUpstream((_request, response) => response.end("SECRET")));
@@ -97,7 +97,7 @@ test("an unknown reason is told by its code; its sentence never", async () => {
   assert.ok(!evil.bytes.toString().includes("<script>") && evil.status === 402);
 });
 
-const good = () => ({ success: true, transaction: TX, network: world.network, payer: "0x0", amount: "1000" });
+const good = () => ({ success: true, transaction: TX, network: world.network, amount: "1000" });
 
 // A settlement that is no settlement: nothing is handed out, and no fresh signature is invited.
 const SETTLE_TROUBLE = {
@@ -107,6 +107,10 @@ const SETTLE_TROUBLE = {
   "success as a number": () => ({ body: { ...good(), success: 1 } }),
   "no transaction": () => ({ body: { ...good(), transaction: "" } }),
   "another network": () => ({ body: { ...good(), network: "eip155:1" } }),
+  "another payer": () => ({ body: { ...good(), payer: `0x${"11".repeat(20)}` } }),
+  "half a JSON": () => ({ body: JSON.stringify(good()).slice(0, 40) }),
+  "an answer without measure": () => ({ body: JSON.stringify(good()) + " ".repeat(32 * 1024 * 1024) }),
+  "sent, then refused in a word of its own": () => ({ body: { ...good(), success: false, errorReason: "house_rule_7" } }),
   "another amount": () => ({ body: { ...good(), amount: "1" } }),
   "HTML": () => ({ body: "<html>", headers: html }),
   "503 HTML": () => ({ status: 503, body: "<html>busy</html>", headers: html }),

@@ -42,6 +42,22 @@ bool is_hop_by_hop(std::string_view name) noexcept {
 
 }  // namespace
 
+std::size_t Stencil::size(std::span<const std::string_view> values) const noexcept {
+    std::size_t size = 0;
+    for (const Piece& piece : pieces) {
+        size += piece.text.size();
+        if (piece.hole != kNoHole) size += values[piece.hole].size();
+    }
+    return size;
+}
+
+void Stencil::append_to(std::string& out, std::span<const std::string_view> values) const {
+    for (const Piece& piece : pieces) {
+        out += piece.text;
+        if (piece.hole != kNoHole) out += values[piece.hole];
+    }
+}
+
 void Headers::add(std::string name, std::string value) {
     list_.push_back({std::move(name), std::move(value)});
 }

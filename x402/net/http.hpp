@@ -63,15 +63,46 @@ struct Response {
     std::string body;
 };
 
-// An answer that was written beforehand, in pieces put one behind the other: what differs from
-// request to request is a piece of its own. The pieces live until the answer has left.
+// Text that was written beforehand, with holes for what differs from one use to the next.
+struct Stencil {
+    static constexpr std::size_t kNoHole = static_cast<std::size_t>(-1);
+    struct Piece {
+        std::string text;
+        std::size_t hole = kNoHole;  // which value stands behind the text
+    };
+    std::vector<Piece> pieces;
+
+    // Bytes once it is filled; every hole's value is among `values`.
+    std::size_t size(std::span<const std::string_view> values) const noexcept;
+    void append_to(std::string& out, std::span<const std::string_view> values) const;
+};
+
+// Header lines of many answers, checked once. What is filled in later is checked then, and begins
+// no line of its own.
+class PreparedHead {
+public:
+    // Whole lines, "Name: value\r\n", each hole inside a value. Nothing for a status that is none,
+    // for a line that is not whole, and for one that the writer adds itself (Content-Length and the
+    // like).
+    static std::optional<PreparedHead> make(int status, Stencil lines);
+
+    int status() const noexcept { return status_; }
+    const Stencil& text() const noexcept { return text_; }  // the status line and the lines
+    bool has_date() const noexcept { return has_date_; }
+
+private:
+    PreparedHead() = default;
+    int status_ = 200;
+    Stencil text_;
+    bool has_date_ = false;
+};
+
+// An answer made of them. All of it lives until the answer has left.
 struct PreparedResponse {
-    int status = 200;
-    // Whole lines, "Name: value\r\n", without those that the writer adds (Content-Length and the
-    // like). A piece ends in CR LF or has no CR, LF or NUL at all, so that a value between two
-    // pieces begins no line of its own.
-    std::span<const std::string_view> lines;
-    std::span<const std::string_view> body;
+    const PreparedHead& head;
+    std::span<const std::string_view> in_head;  // the values of its holes
+    const Stencil& body;
+    std::span<const std::string_view> in_body;
 };
 
 }  // namespace x402::net

@@ -112,12 +112,14 @@ public:
 private:
     enum class State : std::uint8_t {
         size,
+        extension_start,
         extension,
         size_lf,
         data,
         data_cr,
         data_lf,
         trailer_start,
+        trailer_name,
         trailer,
         trailer_lf,
         last_lf,
@@ -125,6 +127,7 @@ private:
         done
     };
     Read<void> framing_char(char c);
+    Read<void> trailer_char(char c);
     void end_size_line() noexcept;
 
     Framing framing_;
@@ -149,8 +152,8 @@ struct WriteOptions {
 };
 // False, and nothing appended, when a header could not be written safely.
 bool append_response_head(std::string& out, const ResponseHead& head, const WriteOptions& options);
-// The same with header lines that are text already: see PreparedResponse. False, and nothing
-// appended, also when a line is not whole or is one that the writer adds itself.
+// The same with lines that were prepared. False, and nothing appended, for a value that would end
+// its line.
 bool append_prepared_head(std::string& out, const PreparedResponse& response,
                           const WriteOptions& options);
 // `host` is used unless the head brings one; the framing is the head's. Headers of one hop are left

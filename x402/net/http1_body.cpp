@@ -104,8 +104,13 @@ Read<void> BodyDecoder::framing_char(char c) {
                 state_ = State::size_lf;
                 return {};
             }
-            return expect(';', State::extension);
+            return expect(';', State::extension_start);
         }
+        case State::extension_start:
+            // Something has to be named (RFC 9112 section 7.1.1).
+            if (c == '\r') return bad;
+            state_ = State::extension;
+            [[fallthrough]];
         case State::extension:
             if (++line_ > kSizeLineBytes) return std::unexpected(Fault::chunk_too_long);
             if (c == '\r') {
@@ -123,18 +128,9 @@ Read<void> BodyDecoder::framing_char(char c) {
         case State::data_lf:
             return expect('\n', State::size);
         case State::trailer_start:
-            if (c == '\r') return expect('\r', State::last_lf);
-            if (c == ' ' || c == '\t' || c == ':') return bad;
-            state_ = State::trailer;
-            [[fallthrough]];
+        case State::trailer_name:
         case State::trailer:
-            if (++line_ > kTrailerBytes) return std::unexpected(Fault::chunk_too_long);
-            if (c == '\r') {
-                state_ = State::trailer_lf;
-                return {};
-            }
-            if (!is_text_char(c)) return bad;
-            return {};
+            return trailer_char(c);
         case State::trailer_lf:
             return expect('\n', State::trailer_start);
         case State::last_lf:
@@ -145,6 +141,30 @@ Read<void> BodyDecoder::framing_char(char c) {
             break;
     }
     return bad;
+}
+
+// A line that is no field might be the next request in the eyes of another reader.
+Read<void> BodyDecoder::trailer_char(char c) {
+    if (state_ == State::trailer_start && c == '\r') {
+        state_ = State::last_lf;
+        return {};
+    }
+    if (++line_ > kTrailerBytes) return std::unexpected(Fault::chunk_too_long);
+    if (state_ == State::trailer) {
+        if (c == '\r') {
+            state_ = State::trailer_lf;
+            return {};
+        }
+        if (!is_text_char(c)) return std::unexpected(Fault::bad_chunk);
+        return {};
+    }
+    if (state_ == State::trailer_name && c == ':') {
+        state_ = State::trailer;
+        return {};
+    }
+    if (!is_token({&c, 1})) return std::unexpected(Fault::bad_chunk);
+    state_ = State::trailer_name;
+    return {};
 }
 
 void BodyDecoder::end_size_line() noexcept {

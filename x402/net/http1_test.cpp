@@ -337,6 +337,11 @@ TEST(BodyDecoder, ChunkedRefusals) {
         {"size overflows", "10000000000000003\r\nabc\r\n", "chunk_too_long"},
         {"many zeros", std::string(16, '0') + "\r\n\r\n", "chunk_too_long"},
         {"long extension", "3;" + std::string(300, 'x') + "\r\nabc\r\n", "chunk_too_long"},
+        {"extension without a name", "3;\r\nabc\r\n0\r\n\r\n", "bad_chunk"},
+        {"trailer that is a request", "0\r\nGET /b HTTP/1.1\r\n\r\n", "bad_chunk"},
+        {"trailer without a colon", "0\r\nA\r\n\r\n", "bad_chunk"},
+        {"trailer without a name", "0\r\n: b\r\n\r\n", "bad_chunk"},
+        {"space in a trailer's name", "0\r\nA : b\r\n\r\n", "bad_chunk"},
         {"trailers too long", "0\r\n" + std::string(9000, 'x') + "\r\n\r\n", "chunk_too_long"},
         {"trailer with LF", "0\r\nA: b\n\r\n", "bad_chunk"},
         {"folded trailer", "0\r\nA: b\r\n c\r\n\r\n", "bad_chunk"},
@@ -421,9 +426,16 @@ TEST(Writer, NeverWritesALineThatEndsEarly) {
     }
 }
 
-std::string prepared(std::vector<std::string_view> lines, const WriteOptions& options = {}) {
+using Text = Stencil::Piece;
+
+// What is written for these lines with these values in their holes.
+std::string prepared(std::vector<Text> lines, std::vector<std::string_view> values = {},
+                     const WriteOptions& options = {}) {
+    const auto head = PreparedHead::make(402, Stencil{std::move(lines)});
+    if (!head) return "not made";
     std::string out = "before";
-    const bool good = append_prepared_head(out, PreparedResponse{402, lines, {}}, options);
+    const Stencil body;
+    const bool good = append_prepared_head(out, {*head, values, body, {}}, options);
     if (!good) {
         EXPECT_EQ(out, "before");
     }
@@ -431,60 +443,85 @@ std::string prepared(std::vector<std::string_view> lines, const WriteOptions& op
 }
 
 TEST(Writer, PreparedLines) {
-    using Lines = std::vector<std::string_view>;
     const std::string start = "HTTP/1.1 402 Payment Required\r\n";
     EXPECT_EQ(prepared({}), start + "\r\n");
-    EXPECT_EQ(prepared({"A: ", "1", "2", "\r\nB:\r\n", "", {}}), start + "A: 12\r\nB:\r\n\r\n");
+    EXPECT_EQ(prepared({{"A: ", 0}, {"", 1}, {"\r\nB:\r\n"}}, {"1", "2"}),
+              start + "A: 12\r\nB:\r\n\r\n");
+    EXPECT_EQ(prepared({{"A:", 1}, {"-", 1}, {"\r\n"}}, {"1", "2"}), start + "A:2-2\r\n\r\n");
     WriteOptions options;
     options.framing = Framing::length;
     options.length = 7;
     options.date = "now";
     options.close = true;
-    EXPECT_EQ(prepared({"A: 1\r\n"}, options),
+    EXPECT_EQ(prepared({{"A: 1\r\n"}}, {}, options),
               start + "A: 1\r\nDate: now\r\nContent-Length: 7\r\nConnection: close\r\n\r\n");
-    EXPECT_EQ(prepared({"date: then\r\n"}, options),
+    EXPECT_EQ(prepared({{"date: then\r\n"}}, {}, options),
               start + "date: then\r\nContent-Length: 7\r\nConnection: close\r\n\r\n");
     const std::string long_value(5000, 'v');
-    EXPECT_EQ(prepared({"A: ", long_value, "\r\n"}), start + "A: " + long_value + "\r\n\r\n");
+    EXPECT_EQ(prepared({{"A: ", 0}, {"\r\n"}}, {long_value}),
+              start + "A: " + long_value + "\r\n\r\n");
+    EXPECT_FALSE(PreparedHead::make(99, {}));
+    EXPECT_FALSE(PreparedHead::make(1000, {}));
+}
 
+TEST(Writer, LinesThatCannotBePrepared) {
     struct Row {
         const char* name;
-        Lines lines;
+        std::vector<Text> lines;
     };
-    const std::string long_cut = std::string(100, 'v') + "\nB: 1";
     const Row rows[] = {
-        {"last line unfinished", {"A: 1\r\n", "B: 2"}},
-        {"only a line end", {"\r\n"}},
-        {"an empty line between", {"A: 1\r\n", "\r\n", "B: 2\r\n"}},
-        {"an empty line at the end", {"A: 1\r\n\r\n"}},
-        {"bare LF", {"A: 1\nB: 2\r\n"}},
-        {"bare LF first", {"A: 1", "\nB: 2\r\n"}},
-        {"LF at the very start", {"\n"}},
-        {"bare CR", {"A: 1\rB: 2\r\n"}},
-        {"two CR", {"A: 1\r\r\n"}},
-        {"NUL", {std::string_view("A: \0\r\n", 6)}},
-        {"NUL in a hole", {"A: ", std::string_view("\0", 1), "\r\n"}},
-        {"no colon", {"A\r\n"}},
-        {"no name", {": 1\r\n"}},
-        {"space before the colon", {"A : 1\r\n"}},
-        {"folded", {"A: 1\r\n", " more\r\n"}},
-        {"a line end split over two pieces", {"A: 1\r", "\n"}},
-        {"a hole with a line inside", {"A: ", "x\r\nB: 1", "\r\n"}},
-        {"a long hole with a line inside", {"A: ", long_cut, "\r\n"}},
-        {"a hole that ends its line", {"A: ", "x\r\nB: 1\r\n", "\r\n"}},
-        {"a hole that ends its line, more behind", {"A: ", "x\r\nB: 1\r\n", "==\r\n"}},
-        {"Content-Length", {"content-length: 1\r\n"}},
-        {"Transfer-Encoding", {"A: 1\r\nTransfer-Encoding: chunked\r\n"}},
-        {"Connection", {"Connection: close\r\n"}},
-        {"Keep-Alive", {"Keep-Alive: timeout=5\r\n"}},
+        {"last line unfinished", {{"A: 1\r\nB: 2"}}},
+        {"only a line end", {{"\r\n"}}},
+        {"an empty line between", {{"A: 1\r\n"}, {"\r\n"}, {"B: 2\r\n"}}},
+        {"an empty line at the end", {{"A: 1\r\n\r\n"}}},
+        {"bare LF", {{"A: 1\nB: 2\r\n"}}},
+        {"bare LF first", {{"A: 1"}, {"\nB: 2\r\n"}}},
+        {"LF at the very start", {{"\n"}}},
+        {"bare CR", {{"A: 1\rB: 2\r\n"}}},
+        {"two CR", {{"A: 1\r\r\n"}}},
+        {"NUL", {{std::string("A: \0\r\n", 6)}}},
+        {"no colon", {{"A\r\n"}}},
+        {"no name", {{": 1\r\n"}}},
+        {"space before the colon", {{"A : 1\r\n"}}},
+        {"folded", {{"A: 1\r\n"}, {" more\r\n"}}},
+        {"a line end split over two pieces", {{"A: 1\r"}, {"\n"}}},
+        {"a line end split by a hole", {{"A: 1\r", 0}, {"\n"}}},
+        {"a hole at the start", {{"", 0}, {": 1\r\n"}}},
+        {"a hole in a name", {{"A: 1\r\nB", 0}, {": 1\r\n"}}},
+        {"a hole at a later start", {{"A: 1\r\n", 0}, {"B: 1\r\n"}}},
+        {"a hole at the end", {{"A: 1\r\n", 0}}},
+        {"Content-Length", {{"content-length: 1\r\n"}}},
+        {"Transfer-Encoding", {{"A: 1\r\nTransfer-Encoding: chunked\r\n"}}},
+        {"Connection", {{"Connection: close\r\n"}}},
+        {"Keep-Alive", {{"Keep-Alive: timeout=5\r\n"}}},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
-        EXPECT_EQ(prepared(row.lines), "refused");
+        EXPECT_EQ(prepared(row.lines, {"x"}), "not made");
     }
-    std::string out;
-    EXPECT_FALSE(append_prepared_head(out, PreparedResponse{99, {}, {}}, {}));
-    EXPECT_FALSE(append_prepared_head(out, PreparedResponse{1000, {}, {}}, {}));
+}
+
+TEST(Writer, ValuesThatWouldEndTheirLine) {
+    struct Row {
+        const char* name;
+        std::string value;
+    };
+    const Row rows[] = {
+        {"NUL", std::string("\0", 1)},
+        {"bare LF", "x\nB: 1"},
+        {"bare CR", "x\r"},
+        {"a line inside", "x\r\nB: 1"},
+        {"a long one with a line inside", std::string(100, 'v') + "\nB: 1"},
+        {"a long one with a NUL", std::string(100, 'v') + '\0'},
+        {"a long one that ends in CR", std::string(100, 'v') + '\r'},
+        {"one that ends its line", "x\r\n"},
+        {"one that ends its line and begins another", "x\r\nB: 1\r\n"},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        EXPECT_EQ(prepared({{"A: ", 0}, {"\r\n"}}, {row.value}), "refused");
+        EXPECT_EQ(prepared({{"A: ", 0}, {"==\r\n"}}, {row.value}), "refused");
+    }
 }
 
 TEST(Text, EveryByteAtEveryPlaceOfAValue) {

@@ -134,13 +134,7 @@ bool has_whole_ends(std::string_view lines) noexcept {
     return true;
 }
 
-// The rule that PreparedResponse states, for one piece.
-bool is_whole_or_plain(std::string_view piece) noexcept {
-    return piece.ends_with("\r\n") ? has_whole_ends(piece) : is_safe_value(piece);
-}
-
-// Pieces that keep the rule, put together: each line "Name: value\r\n", none empty, none the
-// writer's own.
+// Each line "Name: value\r\n", none empty, none the writer's own.
 bool are_lines(std::string_view lines, bool& has_date) noexcept {
     while (!lines.empty()) {
         const std::size_t end = lines.find('\n');
@@ -151,6 +145,13 @@ bool are_lines(std::string_view lines, bool& has_date) noexcept {
         lines.remove_prefix(end + 1);
     }
     return true;
+}
+
+// A hole stands behind the colon of the line that its text has begun.
+bool is_inside_value(std::string_view before) noexcept {
+    const std::size_t end = before.rfind('\n');
+    const std::string_view line = end == std::string_view::npos ? before : before.substr(end + 1);
+    return line.find(':') != std::string_view::npos;
 }
 
 bool is_for_one_hop(std::string_view name) noexcept {
@@ -176,19 +177,17 @@ bool append_response_head(std::string& out, const ResponseHead& head, const Writ
 
 bool append_prepared_head(std::string& out, const PreparedResponse& response,
                           const WriteOptions& options) {
-    if (response.status < 100 || response.status > 999) return false;
-    std::size_t most = kOwnLines + status_text(response.status).size() + options.date.size();
-    for (const std::string_view piece : response.lines) most += piece.size();
+    const Stencil& text = response.head.text();
+    const std::size_t most = kOwnLines + text.size(response.in_head) + options.date.size();
     return append_with_pen(out, most, [&](Pen& pen) {
-        put_status_line(pen, response.status);
-        const char* first = pen.at;
-        for (const std::string_view piece : response.lines) {
-            if (!is_whole_or_plain(piece)) return false;
-            pen.put(piece);
+        for (const Stencil::Piece& piece : text.pieces) {
+            pen.put(piece.text);
+            if (piece.hole == Stencil::kNoHole) continue;
+            const std::string_view value = response.in_head[piece.hole];
+            if (!is_safe_value(value)) return false;
+            pen.put(value);
         }
-        bool has_date = false;
-        if (!are_lines({first, static_cast<std::size_t>(pen.at - first)}, has_date)) return false;
-        put_own_lines(pen, options, has_date);
+        put_own_lines(pen, options, response.head.has_date());
         return true;
     });
 }
@@ -227,3 +226,26 @@ void append_chunk_size(std::string& out, std::size_t size) {
 }
 
 }  // namespace x402::net::http1
+
+namespace x402::net {
+
+std::optional<PreparedHead> PreparedHead::make(int status, Stencil lines) {
+    if (status < 100 || status > 999) return std::nullopt;
+    PreparedHead head;
+    head.status_ = status;
+    std::string sample;
+    for (const Stencil::Piece& piece : lines.pieces) {
+        if (!http1::has_whole_ends(piece.text)) return std::nullopt;
+        sample += piece.text;
+        if (piece.hole != Stencil::kNoHole && !http1::is_inside_value(sample)) return std::nullopt;
+    }
+    if (!http1::are_lines(sample, head.has_date_)) return std::nullopt;
+    if (lines.pieces.empty()) lines.pieces.emplace_back();
+    std::string start = "HTTP/1.1 " + std::to_string(status) + " ";
+    start.append(status_text(status)).append("\r\n");
+    lines.pieces.front().text.insert(0, start);
+    head.text_ = std::move(lines);
+    return head;
+}
+
+}  // namespace x402::net

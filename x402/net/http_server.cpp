@@ -198,6 +198,7 @@ Task<void> tick_loop(std::shared_ptr<Listener> listener) {
         if (error) break;
         listener->core.date = http_date(listener->shared->clock->now());
         const SteadyTime now = std::chrono::steady_clock::now();
+        listener->core.soon = now + 2 * listener->shared->tick;
         for (auto& [key, connection] : listener->connections) connection->tick(now);
     }
 }
@@ -305,6 +306,7 @@ Result<std::unique_ptr<HttpServer>> serve(Runtime& runtime, ServerOptions option
     for (std::size_t i = 0; i < cores; ++i) {
         auto listener = std::make_shared<Listener>(shared, runtime.core(i));
         listener->core.date = http_date(shared->clock->now());
+        listener->core.soon = std::chrono::steady_clock::now() + 2 * shared->tick;
         if (i == 0) {
             X402_TRY(endpoint, open_first(listener->acceptor, endpoint));
         } else {

@@ -33,11 +33,15 @@ public:
     // reading.
     Task<Result<std::string>> read_all(std::size_t max_bytes);
 
-    // The whole answer at once.
+    // The whole answer at once. Errc::invalid, with nothing sent, for a header that HTTP cannot
+    // carry.
     virtual Task<Result<void>> respond(const Response& response) = 0;
-    // The same from text that was prepared, copied once, to where the socket takes it from.
-    // Errc::invalid, with nothing sent, for lines that break PreparedResponse's rule.
-    virtual Task<Result<void>> respond_prepared(const PreparedResponse& response) = 0;
+    // The same without a coroutine, which most answers need not pay for. False: the client is slow;
+    // `flush` waits until the rest has left, and until then what was given stays.
+    virtual Result<bool> put(const ResponseHead& head, std::string_view body) = 0;
+    // From text that was prepared, copied once, to where the socket takes it from.
+    virtual Result<bool> put(const PreparedResponse& response) = 0;
+    virtual Task<Result<void>> flush() = 0;
     // An answer in pieces: with a length it is announced, without one it is chunked.
     virtual Task<Result<void>> start(const ResponseHead& head,
                                      std::optional<std::uint64_t> length) = 0;

@@ -282,7 +282,9 @@ Task<Result<std::vector<RpcReply>>> Core::try_one(const Asked& asked, std::size_
         response ? judge(*response, asked.first_id, asked.count, asked.batch)
                  : Result<std::vector<RpcReply>>{fail(response.error())};
     const bool cancelled = !replies && replies.error().code == Errc::cancelled;
-    if (!cancelled) note(index, replies.has_value());
+    // A stranger's contract may choose how much it answers: that says nothing of the endpoint.
+    const bool oversize = !replies && replies.error().code == Errc::too_large;
+    if (!cancelled && !oversize) note(index, replies.has_value());
     if (replies) co_return replies;
     // The URL's path often holds a key: the error names the origin only.
     Error error = replies.error();

@@ -210,6 +210,16 @@ TEST_F(RpcTest, InfrastructureFailsOverAndRests) {
     }
 }
 
+// How much a contract answers may be a stranger's choice.
+TEST_F(RpcTest, AnAnswerThatIsTooLargePutsNobodyToRest) {
+    script({0, "", Errc::too_large, {}});
+    ASSERT_TRUE(call());
+    EXPECT_EQ(http_.asked, (std::vector<std::string>{kA, kB})) << "another may answer less";
+    EXPECT_FALSE(client_->stats()[0].resting);
+    ASSERT_TRUE(call());
+    EXPECT_EQ(http_.asked, (std::vector<std::string>{kA, kB})) << "still the first to be asked";
+}
+
 TEST_F(RpcTest, TheRestDoublesUpToAMinute) {
     script({503, "", {}, {}});
     for (const Duration rest : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {

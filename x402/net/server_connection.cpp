@@ -21,6 +21,7 @@
 #include "x402/base/limits.hpp"
 #include "x402/base/log.hpp"
 #include "x402/net/http1.hpp"
+#include "x402/net/outgoing.hpp"
 
 namespace x402::net {
 namespace asio = boost::asio;
@@ -50,29 +51,6 @@ std::string error_body(std::string_view code, std::string_view message) {
     return body;
 }
 
-// Up to three pieces on their way out, one behind the other.
-struct Outgoing {
-    std::array<std::string_view, 3> parts;
-    std::size_t at = 0;
-    error_code error{};
-
-    // Writes what the socket takes now. True: nothing is left; otherwise `error` says whether it is
-    // full or broken.
-    bool push(tcp::socket& socket) noexcept {
-        for (;;) {
-            while (at < parts.size() && parts[at].empty()) ++at;
-            if (at == parts.size()) return true;
-            std::array<asio::const_buffer, 3> buffers;
-            for (std::size_t i = at; i < parts.size(); ++i)
-                buffers[i - at] = asio::buffer(parts[i]);
-            std::size_t sent = socket.write_some(buffers, error);
-            if (error) return false;
-            for (; at < parts.size() && sent >= parts[at].size(); ++at) sent -= parts[at].size();
-            if (at < parts.size()) parts[at].remove_prefix(sent);
-        }
-    }
-};
-
 class Connection final : public ServerConnection,
                          public Exchange,
                          public std::enable_shared_from_this<Connection> {
@@ -87,6 +65,7 @@ public:
         socket_.assign(protocol, fd, ignored);
         socket_.non_blocking(true, ignored);
         socket_.set_option(tcp::no_delay(true), ignored);
+        socket_.count_unread();
     }
 
     Task<void> run() override;
@@ -98,7 +77,9 @@ public:
     std::string_view peer() const noexcept override { return peer_; }
     Task<Result<std::size_t>> read(std::span<char> into) override;
     Task<Result<void>> respond(const Response& response) override;
-    Task<Result<void>> respond_prepared(const PreparedResponse& response) override;
+    Result<bool> put(const ResponseHead& head, std::string_view body) override;
+    Result<bool> put(const PreparedResponse& response) override;
+    Task<Result<void>> flush() override;
     Task<Result<void>> start(const ResponseHead& head,
                              std::optional<std::uint64_t> length) override;
     Task<Result<void>> write(std::string_view piece) override;
@@ -110,11 +91,15 @@ public:
     bool answered() const noexcept override { return answered_; }
 
 private:
-    enum class Got { head, end, fault };
-    Task<Got> next_head();
+    enum class Got { head, more, fault };
+    void begin_request() noexcept;
+    Got take_head();
+    Task<void> refuse_head(Got got);
+    std::span<char> room();
     Task<bool> fill(Duration wait);
     Task<Result<std::size_t>> read_past_buffer(std::span<char> into);
-    Task<void> handle();
+    void begin_answer() noexcept;
+    Result<bool> push_whole(std::string_view apart);
     bool is_at_the_next() const noexcept;
     Task<bool> leave_request();
     void keep_little() noexcept;
@@ -141,13 +126,14 @@ private:
 
     ServerCore& core_;
     std::string peer_;
-    tcp::socket socket_;
+    QuickSocket socket_;
     std::vector<char> buffer_;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
     SteadyTime due_ = SteadyTime::max();
     bool expired_ = false;
     bool idle_ = false;  // between two requests, nothing of the next has come
+    bool late_ = false;  // the deadline of a begun head runs
 
     http1::HeadFinder finder_{true};
     RequestHead request_;
@@ -158,6 +144,8 @@ private:
 
     std::string out_;    // the head being written, and a small body
     bool held_ = false;  // out_ waits for its first piece
+    Outgoing rest_;      // of an answer that was put
+    bool unsent_ = false;
     bool answered_ = false;
     bool streaming_ = false;
     bool aborted_ = false;
@@ -188,17 +176,37 @@ void Connection::reset_socket() noexcept {
     socket_.close(ignored);
 }
 
+// All that one request after the other needs, in one frame: this runs for every request.
 Task<void> Connection::run() {
     for (;;) {
-        const Got got = co_await next_head();
-        if (got == Got::end) break;
-        if (got == Got::fault) {
-            const auto status = http1::status_of(fault_);
-            co_await refuse(status, "malformed_request", http1::sentence_of(fault_));
-            co_await linger();
+        begin_request();
+        Got got = take_head();
+        while (got == Got::more && !(idle_ && core_.draining)) {
+            const ReadOutcome some = co_await socket_.read(room());
+            if (some.error || some.count == 0 || expired_) break;
+            end_ += some.count;
+            idle_ = false;
+            got = take_head();
+        }
+        if (got != Got::head) {
+            co_await refuse_head(got);
             break;
         }
-        co_await handle();
+        begin_answer();
+        std::string threw;
+        try {
+            co_await core_.handler(*this);
+        } catch (const std::exception& error) {
+            threw = error.what();
+        } catch (...) {
+            threw = "not an exception of the standard library";
+        }
+        if (!threw.empty()) log::error("handler_threw", {{"what", threw}});
+        if (!answered_ && !aborted_) {
+            co_await refuse(500, "internal_error", "the request could not be served");
+        } else if (streaming_ || unsent_) {
+            abort();
+        }
         if (!is_at_the_next()) {
             const bool again = co_await leave_request();
             if (!again) break;
@@ -209,50 +217,54 @@ Task<void> Connection::run() {
     socket_.close(ignored);
 }
 
-// Reads until a whole head is in the buffer, and parses it.
-Task<Connection::Got> Connection::next_head() {
+// What the request before left must not shape what a broken head is told.
+void Connection::begin_request() noexcept {
     finder_.reset();
-    // What the request before left must not shape what a broken head is told.
-    answered_ = streaming_ = aborted_ = continued_ = held_ = false;
+    answered_ = streaming_ = aborted_ = continued_ = held_ = unsent_ = late_ = false;
     request_.method.clear();
     idle_ = begin_ == end_;
-    bool late = false;
-    if (idle_) set_deadline(core_.idle);
-    for (;;) {
-        if (!idle_) {
-            const auto size = finder_.find(unread());
-            if (!size) {
-                fault_ = size.error();
-                co_return Got::fault;
-            }
-            if (*size > 0) {
-                const auto traits = http1::read_request_head(unread().substr(0, *size), request_);
-                if (!traits) {
-                    fault_ = traits.error();
-                    co_return Got::fault;
-                }
-                traits_ = *traits;
-                begin_ += *size;
-                head_bytes_ = *size;
-                due_ = SteadyTime::max();
-                co_return Got::head;
-            }
-            // One deadline for the whole head, however slowly its bytes drip.
-            if (!late) set_deadline(core_.header_wait);
-            late = true;
+    if (idle_) due_ = core_.soon + core_.idle;
+}
+
+// Reads the head that stands in the buffer whole.
+Connection::Got Connection::take_head() {
+    if (idle_) return Got::more;
+    const auto size = finder_.find(unread());
+    if (!size) {
+        fault_ = size.error();
+        return Got::fault;
+    }
+    if (*size > 0) {
+        const auto traits = http1::read_request_head(unread().substr(0, *size), request_);
+        if (!traits) {
+            fault_ = traits.error();
+            return Got::fault;
         }
-        const bool more = co_await fill(Duration::zero());
-        if (!more && expired_ && !idle_) {
-            co_await refuse(408, "request_timeout", "the request did not arrive in time");
-        }
-        if (!more) co_return Got::end;
-        idle_ = false;
+        traits_ = *traits;
+        begin_ += *size;
+        head_bytes_ = *size;
+        due_ = SteadyTime::max();
+        return Got::head;
+    }
+    // One deadline for the whole head, however slowly its bytes drip.
+    if (!late_) set_deadline(core_.header_wait);
+    late_ = true;
+    return Got::more;
+}
+
+// Why there is no next request, where there is anybody to tell.
+Task<void> Connection::refuse_head(Got got) {
+    if (got == Got::fault) {
+        const auto status = http1::status_of(fault_);
+        co_await refuse(status, "malformed_request", http1::sentence_of(fault_));
+        co_await linger();
+    } else if (expired_ && !idle_) {
+        co_await refuse(408, "request_timeout", "the request did not arrive in time");
     }
 }
 
-// Reads once into the buffer. A `wait` of zero leaves the deadline as it is. False at the end, an
-// error, a drain.
-Task<bool> Connection::fill(Duration wait) {
+// The free end of the buffer, made larger where it has none.
+std::span<char> Connection::room() {
     if (begin_ == end_) {
         begin_ = end_ = 0;
         if (buffer_.size() > kKeptBuffer) buffer_ = std::vector<char>(kFirstBuffer);
@@ -264,35 +276,25 @@ Task<bool> Connection::fill(Duration wait) {
     }
     // The finder refuses heads above the cap, so this doubling ends.
     if (end_ == buffer_.size()) buffer_.resize(buffer_.size() * 2);
-    if (idle_ && core_.draining) co_return false;
-    if (wait != Duration::zero()) set_deadline(wait);
-    const auto room = asio::buffer(buffer_.data() + end_, buffer_.size() - end_);
-    const auto [error, count] = co_await socket_.async_read_some(room, kAwait);
-    if (error || count == 0 || expired_) co_return false;
-    end_ += count;
+    return {buffer_.data() + end_, buffer_.size() - end_};
+}
+
+// Reads once into the buffer. False at the end, an error, a deadline.
+Task<bool> Connection::fill(Duration wait) {
+    const std::span<char> free = room();
+    set_deadline(wait);
+    const ReadOutcome some = co_await socket_.read(free);
+    if (some.error || some.count == 0 || expired_) co_return false;
+    end_ += some.count;
     co_return true;
 }
 
-Task<void> Connection::handle() {
+void Connection::begin_answer() noexcept {
     close_ = !request_.keep_alive;
     const Framing framing = request_.chunked      ? Framing::chunked
                             : request_.has_body() ? Framing::length
                                                   : Framing::none;
     body_ = http1::BodyDecoder(framing, request_.content_length.value_or(0));
-    std::string threw;
-    try {
-        co_await core_.handler(*this);
-    } catch (const std::exception& error) {
-        threw = error.what();
-    } catch (...) {
-        threw = "not an exception of the standard library";
-    }
-    if (!threw.empty()) log::error("handler_threw", {{"what", threw}});
-    if (!answered_ && !aborted_) {
-        co_await refuse(500, "internal_error", "the request could not be served");
-    } else if (streaming_) {
-        abort();
-    }
 }
 
 bool Connection::must_close() const noexcept {
@@ -346,10 +348,9 @@ Task<void> Connection::linger() {
     set_deadline(kLinger);
     std::array<char, 4096> scratch;
     for (std::size_t seen = 0; seen < kLingerBytes;) {
-        const auto room = asio::buffer(scratch);
-        const auto [error, count] = co_await socket_.async_read_some(room, kAwait);
-        if (error || count == 0) break;
-        seen += count;
+        const ReadOutcome some = co_await socket_.read(scratch);
+        if (some.error || some.count == 0) break;
+        seen += some.count;
     }
 }
 
@@ -398,16 +399,15 @@ Task<Result<std::size_t>> Connection::read(std::span<char> into) {
 Task<Result<std::size_t>> Connection::read_past_buffer(std::span<char> into) {
     const auto most =
         static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), body_.direct()));
-    const auto room = asio::buffer(into.data(), most);
     set_deadline(core_.body_stall);
-    const auto [error, count] = co_await socket_.async_read_some(room, kAwait);
+    const ReadOutcome some = co_await socket_.read(into.first(most));
     due_ = SteadyTime::max();
-    if (error || count == 0 || expired_) {
+    if (some.error || some.count == 0 || expired_) {
         close_ = true;
         co_return broken("the request's body ended early");
     }
-    body_.took_direct(count);
-    co_return count;
+    body_.took_direct(some.count);
+    co_return some.count;
 }
 
 bool Connection::has_body_for(int status) const noexcept {
@@ -426,45 +426,57 @@ http1::WriteOptions Connection::write_options(Framing framing, std::uint64_t len
 }
 
 Task<Result<void>> Connection::respond(const Response& response) {
-    X402_CHECK(!answered_);
-    auto options = write_options(Framing::length, response.body.size());
-    options.announce_length = has_length(response.head.status);
-    out_.clear();
-    if (!http1::append_response_head(out_, response.head, options)) {
-        co_return fail(Errc::invalid, "the answer has a header that HTTP cannot carry");
-    }
-    answered_ = true;
-    std::string_view apart;
-    if (has_body_for(response.head.status)) {
-        if (response.body.size() <= kJoinedBody) {
-            out_ += response.body;
-        } else {
-            apart = response.body;
-        }
-    }
-    Outgoing all{{out_, apart}};
-    if (!all.push(socket_)) co_return co_await send_rest(all);
-    co_return Result<void>{};
+    X402_CO_TRY(const bool left, put(response.head, response.body));
+    if (left) co_return Result<void>{};
+    co_return co_await flush();
 }
 
-Task<Result<void>> Connection::respond_prepared(const PreparedResponse& response) {
+Result<bool> Connection::put(const ResponseHead& head, std::string_view body) {
     X402_CHECK(!answered_);
-    std::size_t length = 0;
-    for (const std::string_view piece : response.body) length += piece.size();
+    auto options = write_options(Framing::length, body.size());
+    options.announce_length = has_length(head.status);
+    out_.clear();
+    if (!http1::append_response_head(out_, head, options)) {
+        return fail(Errc::invalid, "the answer has a header that HTTP cannot carry");
+    }
+    if (!has_body_for(head.status)) return push_whole({});
+    if (body.size() > kJoinedBody) return push_whole(body);
+    out_ += body;
+    return push_whole({});
+}
+
+Result<bool> Connection::put(const PreparedResponse& response) {
+    X402_CHECK(!answered_);
+    const std::size_t length = response.body.size(response.in_body);
     auto options = write_options(Framing::length, length);
-    options.announce_length = has_length(response.status);
+    options.announce_length = has_length(response.head.status());
     out_.clear();
     if (!http1::append_prepared_head(out_, response, options)) {
-        co_return fail(Errc::invalid, "the answer has a header that HTTP cannot carry");
+        return fail(Errc::invalid, "the answer has a header that HTTP cannot carry");
     }
-    answered_ = true;
-    if (has_body_for(response.status)) {
+    if (has_body_for(response.head.status())) {
         out_.reserve(out_.size() + length);
-        for (const std::string_view piece : response.body) out_ += piece;
+        response.body.append_to(out_, response.in_body);
     }
-    Outgoing all{{out_}};
-    if (!all.push(socket_)) co_return co_await send_rest(all);
-    co_return Result<void>{};
+    return push_whole({});
+}
+
+// What stands in out_, and what lies apart. True: all of it has left.
+Result<bool> Connection::push_whole(std::string_view apart) {
+    answered_ = true;
+    Outgoing all{{out_, apart}};
+    if (all.push(socket_)) return true;
+    if (all.error != asio::error::would_block) return lost("the client has left");
+    rest_ = all;
+    unsent_ = true;
+    return false;
+}
+
+Task<Result<void>> Connection::flush() {
+    if (!unsent_) co_return Result<void>{};
+    const auto sent = co_await send_rest(rest_);
+    unsent_ = false;
+    co_return sent;
 }
 
 Task<Result<void>> Connection::start(const ResponseHead& head,

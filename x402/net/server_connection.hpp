@@ -21,6 +21,9 @@ struct ServerCore {
     Duration body_stall{};
     Handler handler;
     std::string date;  // kept fresh by the tick
+    // A time between now and two ticks from now, set by the tick: what lasts long is counted from
+    // here, without asking the clock.
+    SteadyTime soon{};
     bool draining = false;
 };
 

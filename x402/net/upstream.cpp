@@ -24,6 +24,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kBuffer = 16 * 1024;
 constexpr int kInterimAnswers = 16;
+constexpr std::size_t kUsualHeaders = 16;
 constexpr auto kIdleAge = std::chrono::seconds(60);
 // Below the five seconds after which common servers close: a request that must not be repeated goes
 // no later.
@@ -113,7 +114,9 @@ public:
     std::optional<std::uint64_t> content_length() const noexcept override {
         return traits_.content_length;
     }
+    std::optional<std::string_view> take_whole() override;
     Task<Result<std::size_t>> read(std::span<char> into) override;
+    void end_within(Duration limit) override { end_by_ = std::chrono::steady_clock::now() + limit; }
 
 private:
     Task<Result<void>> open_new();
@@ -124,6 +127,13 @@ private:
     bool may_resend() const noexcept {
         return line_->used_before && (repeatable_ || !sent_) && !body_begun_;
     }
+    // At most `wait`, and not beyond end_within().
+    Duration patience(Duration wait) const {
+        if (!end_by_) return wait;
+        const auto left = std::chrono::ceil<Duration>(*end_by_ - std::chrono::steady_clock::now());
+        return std::clamp(left, Duration{1}, std::max(wait, Duration{1}));
+    }
+    bool is_over() const { return end_by_ && std::chrono::steady_clock::now() >= *end_by_; }
     static std::unexpected<Error> nonsense(http1::Fault fault) {
         return fail(Errc::bad_peer,
                     "the upstream's answer: " + std::string{http1::sentence_of(fault)});
@@ -139,7 +149,8 @@ private:
     bool body_begun_ = false;  // the system took a byte of the request's body
     bool head_read_ = false;
     bool keep_ = false;
-    SteadyTime answer_by_;  // one time-out for all heads, however slowly they drip
+    SteadyTime answer_by_;              // one time-out for all heads, however slowly they drip
+    std::optional<SteadyTime> end_by_;  // of head and body, where it was said
     std::unique_ptr<Line> line_;
     http1::ResponseTraits traits_;
     http1::BodyDecoder body_;
@@ -209,7 +220,7 @@ Task<Result<std::size_t>> Exchange::head_bytes() {
         if (*size > 0) co_return *size;
         const auto left =
             std::chrono::ceil<Duration>(answer_by_ - std::chrono::steady_clock::now());
-        const Duration wait = std::max(left, Duration{1});
+        const Duration wait = patience(std::max(left, Duration{1}));
         const auto count = co_await fill(wait);
         const bool nothing_came = line_->unread().empty();
         const bool ended = count ? *count == 0 : count.error().code == Errc::interrupted;
@@ -225,6 +236,7 @@ Task<Result<std::size_t>> Exchange::head_bytes() {
 Task<Result<ResponseHead>> Exchange::read_head() {
     X402_CHECK(!head_read_);
     ResponseHead head;
+    head.headers.list().reserve(kUsualHeaders);
     answer_by_ = std::chrono::steady_clock::now() + pool_->options.answer_timeout;
     for (int interim = 0;; ++interim) {
         if (interim > kInterimAnswers)
@@ -247,6 +259,17 @@ Task<Result<ResponseHead>> Exchange::read_head() {
     co_return head;
 }
 
+std::optional<std::string_view> Exchange::take_whole() {
+    X402_CHECK(head_read_);
+    const std::uint64_t length = body_.direct();
+    if (traits_.framing != Framing::length || length == 0 || length > line_->unread().size())
+        return std::nullopt;
+    const std::string_view whole = line_->unread().substr(0, static_cast<std::size_t>(length));
+    line_->begin += whole.size();
+    body_.took_direct(length);
+    return whole;
+}
+
 Task<Result<std::size_t>> Exchange::read(std::span<char> into) {
     X402_CHECK(head_read_ && !into.empty());
     for (;;) {
@@ -259,17 +282,19 @@ Task<Result<std::size_t>> Exchange::read(std::span<char> into) {
             continue;
         }
         std::size_t count = 0;
+        // A peer that never falls silent would otherwise always have a byte in time.
+        if (is_over()) co_return fail(Errc::timeout, "the upstream took too long for its answer");
+        const Duration wait = patience(pool_->options.stall);
         if (body_.direct() > 0) {
             const auto most =
                 static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), body_.direct()));
-            X402_CO_TRY(count,
-                        co_await line_->wire->read_some(into.first(most), pool_->options.stall));
+            X402_CO_TRY(count, co_await line_->wire->read_some(into.first(most), wait));
             if (count > 0) {
                 body_.took_direct(count);
                 co_return count;
             }
         } else {
-            X402_CO_TRY(count, co_await fill(pool_->options.stall));
+            X402_CO_TRY(count, co_await fill(wait));
         }
         if (count == 0 && !body_.end_of_input()) {
             co_return fail(Errc::interrupted, "the upstream closed before its answer was whole");

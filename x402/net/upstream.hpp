@@ -36,7 +36,12 @@ public:
     virtual Task<Result<ResponseHead>>
     read_head() = 0;  // skips 1xx; hop-by-hop headers are removed
     virtual std::optional<std::uint64_t> content_length() const noexcept = 0;  // of the answer
+    // The whole body of an answer with a length, where all of it is here already; nothing
+    // otherwise, and then nothing is taken. The text lives as long as the exchange.
+    virtual std::optional<std::string_view> take_whole() = 0;
     virtual Task<Result<std::size_t>> read(std::span<char> into) = 0;  // 0 at the end of the answer
+    // From now on every read is over by then, with Errc::timeout, whatever other waits allow.
+    virtual void end_within(Duration limit) = 0;
 };
 
 class UpstreamPool {

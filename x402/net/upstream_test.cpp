@@ -173,6 +173,77 @@ TEST(Upstream, Answers) {
     }
 }
 
+// What take_whole gives, and what a read finds behind it.
+struct Whole {
+    std::optional<std::string> taken;
+    std::string read;
+};
+
+Task<void> take_then_read(UpstreamPool& pool, const Call& call, std::atomic<bool>& looked,
+                          Whole& out) {
+    auto exchange = co_await pool.open(call.head);
+    if (!exchange) co_return;
+    const auto finished = co_await (*exchange)->finish_request();
+    if (!finished) co_return;
+    const auto head = co_await (*exchange)->read_head();
+    if (!head) co_return;
+    const auto taken = (*exchange)->take_whole();
+    if (taken) out.taken = *taken;
+    looked = true;
+    looked.notify_all();
+    std::array<char, 100> buffer;
+    for (;;) {
+        const auto count = co_await (*exchange)->read(buffer);
+        if (!count || *count == 0) break;
+        out.read.append(buffer.data(), *count);
+    }
+}
+
+TEST(Upstream, TakesABodyThatIsHereWhole) {
+    struct Row {
+        const char* name;
+        const char* method;
+        std::string first;
+        std::string later;  // sent once the client has looked
+        std::optional<std::string> taken;
+        std::string read;
+    };
+    const std::string ok = "HTTP/1.1 200 OK\r\n";
+    const std::string five = ok + "Content-Length: 5\r\n\r\n";
+    const std::string chunked = ok + "Transfer-Encoding: chunked\r\n\r\n";
+    const Row rows[] = {
+        {"all of it", "GET", five + "hello", "", "hello", ""},
+        {"more than it", "GET", five + "hello?", "", "hello", ""},
+        {"all but a byte", "GET", five + "hell", "o", std::nullopt, "hello"},
+        {"nothing of it", "GET", five, "hello", std::nullopt, "hello"},
+        {"no body", "GET", ok + "Content-Length: 0\r\n\r\n", "", std::nullopt, ""},
+        {"to HEAD", "HEAD", five, "", std::nullopt, ""},
+        {"chunked", "GET", chunked + "5\r\nhello\r\n0\r\n\r\n", "", std::nullopt, "hello"},
+        {"until the end", "GET", ok + "\r\nhello", "", std::nullopt, "hello"},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        RawListener listener;
+        std::atomic<bool> looked{false};
+        Whole out;
+        Call call = get();
+        call.head.method = row.method;
+        auto pool = make_upstream_pool(to(listener));
+        ASSERT_TRUE(pool);
+        std::thread other([&] {
+            RawPeer peer = listener.accept();
+            peer.read_until("\r\n\r\n");
+            peer.send(row.first);
+            looked.wait(false);
+            peer.send(row.later);
+        });
+        run_blocking([&] { return take_then_read(**pool, call, looked, out); });
+        other.join();
+        EXPECT_EQ(out.taken, row.taken);
+        EXPECT_EQ(out.read, row.read);
+    }
+}
+
 TEST(Upstream, RequestBodies) {
     RawListener listener;
     std::string heard;

@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "x402/net/deadline.hpp"
+#include "x402/net/quick_socket.hpp"
 
 namespace x402::net {
 namespace asio = boost::asio;
@@ -34,7 +35,7 @@ public:
     explicit SocketWire(const Executor& executor)
         : socket_(executor), resolver_(executor), deadline_(executor, [this] { cancel(); }) {}
 
-    tcp::socket& socket() noexcept { return socket_; }
+    QuickSocket& socket() noexcept { return socket_; }
     tcp::resolver& resolver() noexcept { return resolver_; }
     Deadline& deadline() noexcept { return deadline_; }
 
@@ -50,18 +51,17 @@ public:
 
     Task<Result<std::size_t>> read_some(std::span<char> into, Duration wait) override {
         deadline_.set(wait);
-        const auto room = asio::buffer(into.data(), into.size());
-        error_code error;
-        std::size_t count = 0;
+        ReadOutcome got;
         if (tls_) {
-            std::tie(error, count) = co_await tls_->async_read_some(room, kAwait);
+            const auto room = asio::buffer(into.data(), into.size());
+            std::tie(got.error, got.count) = co_await tls_->async_read_some(room, kAwait);
         } else {
-            std::tie(error, count) = co_await socket_.async_read_some(room, kAwait);
+            got = co_await socket_.read(into);
         }
         deadline_.clear();
-        if (error == asio::error::eof) co_return 0;
-        if (error) co_return broken(error);
-        co_return count;
+        if (got.error == asio::error::eof) co_return 0;
+        if (got.error) co_return broken(got.error);
+        co_return got.count;
     }
 
     Task<Result<void>> write(std::string_view first, std::string_view second,
@@ -72,7 +72,11 @@ public:
                                                                asio::buffer(parts[1])};
             error_code error;
             std::size_t count = 0;
-            if (!tls_) count = socket_.write_some(buffers, error);
+            // One piece goes by send(2), which is cheaper than the call that gathers several.
+            const bool alone = parts[1].empty();
+            if (!tls_)
+                count = alone ? socket_.write_some(asio::buffer(parts[0]), error)
+                              : socket_.write_some(buffers, error);
             if (tls_ || error == asio::error::would_block) {
                 deadline_.set(wait);
                 if (tls_) {
@@ -83,6 +87,7 @@ public:
                 deadline_.clear();
             }
             if (error) co_return broken(error);
+            if (count > 0 && !tls_) socket_.wrote();
             written_ += count;
             for (std::string_view& part : parts) {
                 const std::size_t taken = std::min(count, part.size());
@@ -112,7 +117,7 @@ private:
         return fail(Errc::interrupted, error.message());
     }
 
-    tcp::socket socket_;
+    QuickSocket socket_;
     tcp::resolver resolver_;
     std::optional<TlsStream> tls_;
     std::uint64_t written_ = 0;
@@ -152,6 +157,7 @@ public:
         error_code ignored;
         wire->socket().non_blocking(true, ignored);
         wire->socket().set_option(tcp::no_delay(true), ignored);
+        if (!options_.tls) wire->socket().count_unread();
         if (options_.tls) {
             const bool secured = co_await wire->secure(*context_, options_.host, numeric_);
             if (!secured) co_return unreachable(*wire, "TLS could not be agreed on");

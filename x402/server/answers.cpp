@@ -12,19 +12,34 @@
 namespace x402::server {
 namespace {
 
-// Frameworks let these change the method or the path of a request after the gateway has judged it.
-constexpr std::array<std::string_view, 17> kOverrides = {
-    "X-HTTP-Method-Override", "X-HTTP-Method",      "X-Method-Override",  "X-Original-URL",
-    "X-Original-URI",         "X-Rewrite-URL",      "X-Forwarded-For",    "X-Forwarded-Host",
-    "X-Forwarded-Proto",      "X-Forwarded-Port",   "X-Forwarded-Prefix", "Forwarded",
-    "X-Forwarded-Uri",        "X-Forwarded-Method", "X-Forwarded-Server", "X-Original-Method",
-    "X-Envoy-Original-Path"};
-constexpr std::array<std::string_view, 5> kReplaced = {"Host", "Content-Length", "Expect",
-                                                       "X-Real-IP", "Via"};
+// Frameworks let these change the method, the path or the origin of a request after the gateway has
+// judged it.
+constexpr std::array<std::string_view, 11> kOverrides = {"X-HTTP-Method-Override",
+                                                         "X-HTTP-Method",
+                                                         "X-Method-Override",
+                                                         "X-HTTP-Host-Override",
+                                                         "X-Override-URL",
+                                                         "X-Waws-Unencoded-URL",
+                                                         "X-Host",
+                                                         "X-URL-Scheme",
+                                                         "Front-End-Https",
+                                                         "Forwarded",
+                                                         "X-Client-Cert"};
+// And whatever begins like these: every proxy has words of its own for what a request was before.
+constexpr std::array<std::string_view, 4> kOverrideFamilies = {"X-Forwarded-", "X-Original-",
+                                                               "X-Rewrite-", "X-Envoy-Original-"};
+constexpr std::array<std::string_view, 6> kReplaced = {
+    "Host", "Content-Length", "Expect", "X-Real-IP", "Via", "HTTP2-Settings"};
 constexpr std::array<std::string_view, 4> kHop = {"Transfer-Encoding", "Keep-Alive",
                                                   "Proxy-Connection", "Proxy-Authorization"};
+// What caches in front look at before Cache-Control, or instead of it.
+constexpr std::array<std::string_view, 6> kCacheRules = {
+    "Expires",         "Age",          "Surrogate-Control",
+    "X-Accel-Expires", "Edge-Control", "X-LiteSpeed-Cache-Control"};
+constexpr std::string_view kCdnRule = "CDN-Cache-Control";  // also behind a network's name
 constexpr std::size_t kForwardHeaders = 3;
-constexpr std::string_view kExposed = "PAYMENT-REQUIRED, PAYMENT-RESPONSE, Retry-After";
+constexpr std::string_view kExposed =
+    "PAYMENT-REQUIRED, PAYMENT-RESPONSE, X402-Payment-Key, Retry-After";
 constexpr std::string_view kAllowedHeaders =
     "PAYMENT-SIGNATURE, X-PAYMENT, SIGN-IN-WITH-X, Authorization, Content-Type";
 
@@ -49,9 +64,26 @@ bool is_disguised_hop(std::string_view name) noexcept {
     return name.find('_') != std::string_view::npos && is_one_of(kHop, name);
 }
 
+bool is_of_family(std::string_view name) noexcept {
+    return std::any_of(kOverrideFamilies.begin(), kOverrideFamilies.end(),
+                       [name](std::string_view family) {
+                           return same_name(name.substr(0, family.size()), family);
+                       });
+}
+
 bool is_taken_out(std::string_view name) noexcept {
     return transports::is_payment_layer_header(name) || is_one_of(kOverrides, name) ||
-           is_one_of(kReplaced, name) || is_disguised_hop(name);
+           is_of_family(name) || is_one_of(kReplaced, name) || is_disguised_hop(name);
+}
+
+bool is_cache_rule(std::string_view name) noexcept {
+    if (is_one_of(kCacheRules, name)) return true;
+    return name.size() >= kCdnRule.size() &&
+           same_name(name.substr(name.size() - kCdnRule.size()), kCdnRule);
+}
+
+void remove_cache_rules(net::Headers& headers) {
+    std::erase_if(headers.list(), [](const net::Header& each) { return is_cache_rule(each.name); });
 }
 
 std::string_view address_of(std::string_view peer) noexcept {
@@ -67,11 +99,15 @@ std::string_view trim(std::string_view text) noexcept {
     return text;
 }
 
+// And nothing beside it that a shared cache might like better.
 bool says_private(const net::Headers& headers) noexcept {
-    return std::any_of(headers.list().begin(), headers.list().end(), [](const net::Header& each) {
-        return net::equal_ignoring_case(each.name, "Cache-Control") &&
-               net::has_token(each.value, "private");
-    });
+    bool is_private = false;
+    for (const net::Header& each : headers.list()) {
+        if (!net::equal_ignoring_case(each.name, "Cache-Control")) continue;
+        if (net::has_token(each.value, "public") || each.value.contains("s-maxage")) return false;
+        is_private = is_private || net::has_token(each.value, "private");
+    }
+    return is_private;
 }
 
 }  // namespace
@@ -107,15 +143,14 @@ void merge_list(net::Headers& headers, std::string_view name, std::string_view m
 }
 
 void mark_unpaid(net::Headers& headers) {
+    remove_cache_rules(headers);
     headers.set("Cache-Control", "no-store");
     merge_list(headers, "Vary", kVary);
 }
 
 void mark_paid(net::Headers& headers) {
     if (!says_private(headers)) headers.set("Cache-Control", "private, no-store");
-    // Caches of the old kind and of content networks look at these first.
-    for (const std::string_view name : {"Expires", "Surrogate-Control", "CDN-Cache-Control", "Age"})
-        headers.remove(name);
+    remove_cache_rules(headers);
     merge_list(headers, "Vary", kVary);
 }
 

@@ -2,6 +2,9 @@
 // Pre-encoded challenges. See challenge.hpp; const after make().
 #include "x402/server/challenge.hpp"
 
+#include <algorithm>
+#include <tuple>
+
 #include "x402/base/base64.hpp"
 #include "x402/base/check.hpp"
 #include "x402/protocol/codec.hpp"
@@ -21,18 +24,16 @@ constexpr std::string_view kUrlMark = "\x01url";
 constexpr std::string_view kQuoteJson = "\"\\u0001quote\"";
 constexpr std::string_view kUrlJson = "\"\\u0001url\"";
 
+// Which value a hole holds.
+constexpr std::size_t kQuoteHole = 0;
+constexpr std::size_t kUrlHole = 1;
+
 std::size_t padded(std::size_t size) noexcept {
     return (size + 2) / 3 * 3;
 }
 
-// The hole's JSON text, spaces up to a multiple of three behind it: JSON does not mind them (RFC
-// 8259 2).
-std::string hole_text(std::string_view value) {
-    std::string text;
-    text.reserve(value.size() + 4);
-    text.append("\"").append(value).append("\"");
-    text.resize(padded(text.size()), ' ');
-    return text;
+std::size_t encoded(std::size_t plain) noexcept {
+    return padded(plain) / 3 * 4;
 }
 
 }  // namespace
@@ -49,87 +50,68 @@ Result<Challenge> Challenge::make(PaymentRequired required, bool url_varies) {
 
     Challenge challenge;
     challenge.url_varies_ = url_varies;
+    challenge.no_body_.pieces.push_back({"{}", net::Stencil::kNoHole});
+    net::Stencil lines;
     std::string_view rest = text;
-    for (;;) {
+    for (bool last = false; !last;) {
         const std::size_t quote = rest.find(kQuoteJson);
         const std::size_t url = rest.find(kUrlJson);
         const bool url_first = url < quote;
         const std::size_t at = url_first ? url : quote;
-        Piece piece;
-        piece.plain = rest.substr(0, at);
-        const bool last = at == std::string_view::npos;
+        last = at == std::string_view::npos;
+        net::Stencil::Piece plain{std::string(rest.substr(0, at)), net::Stencil::kNoHole};
         if (!last) {
-            piece.plain.resize(padded(piece.plain.size()), ' ');
-            piece.after = url_first ? Hole::url : Hole::quote;
+            // Spaces up to a multiple of three: JSON does not mind them (RFC 8259 2).
+            plain.text.resize(padded(plain.text.size()), ' ');
+            plain.hole = url_first ? kUrlHole : kQuoteHole;
+            if (!url_first) ++challenge.quotes_;
+            rest.remove_prefix(at + (url_first ? kUrlJson.size() : kQuoteJson.size()));
         }
-        piece.line = base64_encode(x402::as_bytes(piece.plain));
-        piece.count = piece.line.size();
-        challenge.pieces_.push_back(std::move(piece));
-        if (last) break;
-        rest.remove_prefix(at + (url_first ? kUrlJson.size() : kQuoteJson.size()));
+        lines.pieces.push_back({base64_encode(x402::as_bytes(plain.text)), plain.hole});
+        challenge.encoded_chars_ += lines.pieces.back().text.size();
+        challenge.body_.pieces.push_back(std::move(plain));
     }
-    challenge.wrap();
+    // Around the value stands what is the same in every 402 of ours.
+    lines.pieces.front().text.insert(0, std::string(headers::kPaymentRequired) + ": ");
+    lines.pieces.back()
+        .text.append("\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nVary: ")
+        .append(kVary)
+        .append("\r\n");
+    challenge.head_ = net::PreparedHead::make(402, std::move(lines));
+    X402_CHECK(challenge.head_.has_value());
     return challenge;
 }
 
-// Around the value stands what is the same in every 402 of ours.
-void Challenge::wrap() {
-    std::string name(headers::kPaymentRequired);
-    name += ": ";
-    pieces_.front().from = name.size();
-    pieces_.front().line.insert(0, name);
-    pieces_.back()
-        .line.append("\r\nContent-Type: application/json\r\nCache-Control: no-store\r\nVary: ")
-        .append(kVary)
-        .append("\r\n");
-}
-
 ChallengeText Challenge::fill(std::string_view quote, std::string_view url) const {
-    ChallengeAnswer answer;
-    render(answer, quote, url);
+    ChallengeValues values;
+    fill(values, quote, url);
     ChallengeText text;
-    text.header.reserve(header_size(url.size()));
-    for (const std::string_view piece : answer.body()) text.body += piece;
-    for (const Piece& piece : pieces_) {
-        text.header += piece.encoded();
-        if (piece.after == Hole::quote) text.header += answer.quote_.encoded;
-        if (piece.after == Hole::url) text.header += answer.url_.encoded;
-    }
+    body_.append_to(text.body, values.in_body());
+    text.header = base64_encode(x402::as_bytes(text.body));
     return text;
 }
 
-void Challenge::render(ChallengeAnswer& into, std::string_view quote, std::string_view url) const {
-    X402_DCHECK(quote.size() == kQuoteChars);
-    X402_CHECK(into.pieces_.empty());
-    into.quote_.plain = hole_text(quote);
-    into.quote_.encoded = base64_encode(x402::as_bytes(into.quote_.plain));
-    if (url_varies_) {
-        into.url_.plain = hole_text(url);
-        into.url_.encoded = base64_encode(x402::as_bytes(into.url_.plain));
-    }
-    // Each piece but the last has a hole behind it; lines and body have the same number.
-    into.lines_ = 2 * pieces_.size() - 1;
-    into.pieces_.resize(2 * into.lines_);
-    std::size_t at = 0;
-    for (const Piece& piece : pieces_) {
-        into.pieces_[at] = piece.line;
-        into.pieces_[into.lines_ + at] = piece.plain;
-        if (piece.after == Hole::none) break;
-        const ChallengeAnswer::Text& hole = piece.after == Hole::quote ? into.quote_ : into.url_;
-        into.pieces_[at + 1] = hole.encoded;
-        into.pieces_[into.lines_ + at + 1] = hole.plain;
-        at += 2;
-    }
+void Challenge::fill(ChallengeValues& into, std::string_view quote, std::string_view url) const {
+    static_assert(std::tuple_size_v<decltype(into.quote_)> == kQuoteChars + 3);
+    X402_CHECK(quote.size() == kQuoteChars);
+    into.quote_.fill(' ');
+    into.quote_.front() = '"';
+    std::copy(quote.begin(), quote.end(), into.quote_.begin() + 1);
+    into.quote_[kQuoteChars + 1] = '"';
+    into.in_body_[kQuoteHole] = {into.quote_.data(), into.quote_.size()};
+    into.encoded_quote_ = base64_encode(x402::as_bytes(into.in_body_[kQuoteHole]));
+    into.in_head_[kQuoteHole] = into.encoded_quote_;
+    if (!url_varies_) return;
+    into.url_.append("\"").append(url).append("\"");
+    into.url_.resize(padded(into.url_.size()), ' ');
+    into.encoded_url_ = base64_encode(x402::as_bytes(into.url_));
+    into.in_body_[kUrlHole] = into.url_;
+    into.in_head_[kUrlHole] = into.encoded_url_;
 }
 
 std::size_t Challenge::header_size(std::size_t url_chars) const noexcept {
-    std::size_t size = 0;
-    for (const Piece& piece : pieces_) {
-        size += piece.count;
-        if (piece.after == Hole::quote) size += padded(kQuoteChars + 2) / 3 * 4;
-        if (piece.after == Hole::url) size += padded(url_chars + 2) / 3 * 4;
-    }
-    return size;
+    const std::size_t urls = url_varies_ ? encoded(url_chars + 2) : 0;
+    return encoded_chars_ + quotes_ * encoded(kQuoteChars + 2) + urls;
 }
 
 }  // namespace x402::server

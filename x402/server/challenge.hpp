@@ -5,12 +5,14 @@
 // with one MAC. Const: any thread.
 #pragma once
 
+#include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "x402/base/result.hpp"
+#include "x402/net/http.hpp"
 #include "x402/protocol/types.hpp"
 
 namespace x402::server {
@@ -20,29 +22,23 @@ struct ChallengeText {
     std::string body;    // the same object
 };
 
-// What one answer adds to the prepared text. Not moved once it was rendered: the pieces look into
-// it, and into the challenge.
-class ChallengeAnswer {
+// What one answer adds to the prepared text. Not moved once it was filled: the values look into it.
+class ChallengeValues {
 public:
-    ChallengeAnswer() = default;
-    ChallengeAnswer(const ChallengeAnswer&) = delete;
-    ChallengeAnswer& operator=(const ChallengeAnswer&) = delete;
-    // Whole header lines: PAYMENT-REQUIRED, what the body is, and what caches may do.
-    std::span<const std::string_view> lines() const noexcept { return {pieces_.data(), lines_}; }
-    std::span<const std::string_view> body() const noexcept {
-        return std::span(pieces_).subspan(lines_);
-    }
+    ChallengeValues() = default;
+    ChallengeValues(const ChallengeValues&) = delete;
+    ChallengeValues& operator=(const ChallengeValues&) = delete;
+    std::span<const std::string_view> in_head() const noexcept { return in_head_; }
+    std::span<const std::string_view> in_body() const noexcept { return in_body_; }
 
 private:
     friend class Challenge;
-    struct Text {
-        std::string plain;
-        std::string encoded;
-    };
-    Text quote_;
-    Text url_;
-    std::vector<std::string_view> pieces_;
-    std::size_t lines_ = 0;
+    std::array<char, 63> quote_{};  // with its quotation marks, on a multiple of three
+    std::string encoded_quote_;
+    std::string url_;
+    std::string encoded_url_;
+    std::array<std::string_view, 2> in_head_;
+    std::array<std::string_view, 2> in_body_;
 };
 
 class Challenge {
@@ -55,26 +51,21 @@ public:
     // `quote` has kQuoteChars characters; `url` is plain ASCII without quotes or backslashes and is
     // not looked at where it does not vary.
     ChallengeText fill(std::string_view quote, std::string_view url) const;
-    // The same as pieces of an answer, none of the prepared text copied. `into` is new.
-    void render(ChallengeAnswer& into, std::string_view quote, std::string_view url) const;
+    // The same as an answer: a prepared head (PAYMENT-REQUIRED, what the body is, and what caches
+    // may do) and body, and what stands in their holes. Without `mirrored` the body is an empty
+    // object.
+    const net::PreparedHead& head() const noexcept { return *head_; }
+    const net::Stencil& body(bool mirrored) const noexcept { return mirrored ? body_ : no_body_; }
+    void fill(ChallengeValues& into, std::string_view quote, std::string_view url) const;
     // The header's length for a URL of this length.
     std::size_t header_size(std::size_t url_chars) const noexcept;
 
 private:
-    enum class Hole { none, quote, url };
-    struct Piece {
-        std::string_view encoded() const noexcept {
-            return std::string_view(line).substr(from, count);
-        }
-
-        std::string plain;
-        std::string line;  // in base64; the header's name before the first, the rest behind all
-        std::size_t from = 0;
-        std::size_t count = 0;
-        Hole after = Hole::none;
-    };
-    void wrap();
-    std::vector<Piece> pieces_;
+    std::optional<net::PreparedHead> head_;  // once it is made
+    net::Stencil body_;
+    net::Stencil no_body_;
+    std::size_t encoded_chars_ = 0;  // of the header, without the holes
+    std::size_t quotes_ = 0;         // holes
     bool url_varies_ = false;
 };
 

@@ -160,6 +160,17 @@ Result<void> read_listeners(Config& config, const Tree& root) {
     return {};
 }
 
+Result<void> read_held_total(Config& config, const Tree& root) {
+    X402_TRY(const auto bytes, root.opt_size_bytes("max_held_total"));
+    if (!bytes) return {};
+    if (*bytes < static_cast<std::int64_t>(HeldBytes::kLeast)) {
+        return root.find("max_held_total")
+            ->wrong("all held answers together need 16 KiB at least", "leave it out for 256MiB");
+    }
+    config.max_held_total = static_cast<std::size_t>(*bytes);
+    return {};
+}
+
 Result<void> read_cors(Config& config, const Tree& root) {
     const Tree* cors = root.find("cors");
     if (cors == nullptr) return {};
@@ -232,6 +243,10 @@ Result<void> read_routes(Config& config, const Tree& root, const RouteDefaults& 
                                  "set max_timeout_seconds = " + std::to_string(least) +
                                      " or more, or shorten the waits");
         }
+        if (!route.free && route.max_held > config.max_held_total) {
+            return section.wrong("max_held is more than max_held_total, which all answers share",
+                                 "raise max_held_total at the top, or lower max_held");
+        }
         X402_TRY_VOID(check_challenge(route, config.origin, defaults.modules));
         config.routes.push_back(std::move(route));
     }
@@ -257,6 +272,7 @@ Result<Config> read_config(const Tree& root, const Modules& modules, std::string
     X402_TRY_VOID(read_networks(config, root, modules));
     X402_TRY(const auto pending_wait, root.opt_duration_ms("pending_wait"));
     if (pending_wait) config.pending_wait = Duration{*pending_wait};
+    X402_TRY_VOID(read_held_total(config, root));
     X402_TRY_VOID(read_cors(config, root));
     X402_TRY_VOID(read_default(config, root));
     X402_TRY(config.assets, read_assets(root, modules));

@@ -13,6 +13,7 @@
 #include "x402/base/tree.hpp"
 #include "x402/crypto/secret.hpp"
 #include "x402/schemes/asset_config.hpp"
+#include "x402/server/held_bytes.hpp"
 #include "x402/server/routes.hpp"
 #include "x402/server/settle_timing.hpp"
 
@@ -60,6 +61,7 @@ struct Config {
     std::size_t threads = 0;                      // 0: the cores
     std::vector<FacilitatorConfig> facilitators;  // none: the one inside
     Duration pending_wait = std::chrono::seconds(60);
+    std::size_t max_held_total = HeldBytes::kMost;  // of all answers held at once
     std::vector<RouteConfig> routes;
     bool open_by_default = false;
     std::vector<std::string> cors_origins;

@@ -13,12 +13,16 @@
 #include "x402/ops/metrics.hpp"
 #include "x402/schemes/registry.hpp"
 #include "x402/server/facilitator_set.hpp"
+#include "x402/server/held_bytes.hpp"
 #include "x402/server/live.hpp"
 #include "x402/server/losses.hpp"
 #include "x402/server/quote.hpp"
 #include "x402/store/grant_store.hpp"
 
 namespace x402::server {
+
+// A sixteenth of all: one payer's calls side by side, and far from everybody's room.
+inline constexpr std::size_t kMostPerPayer = 256;
 
 // How long the couriers pause between two tries.
 struct Pauses {
@@ -41,10 +45,12 @@ struct Desk {
     Pauses pauses;
     LiveGrants live;
     Losses losses;
-    std::size_t most_settlements;  // at once; beyond it no payment is taken
-    Gate requests;                 // requests inside
-    Gate jobs;                     // settlements and loops
-    Bell stopping;                 // rung once, when the gates close
+    std::size_t most_settlements;                // at once; beyond it no payment is taken
+    Gate requests;                               // requests inside
+    Gate jobs;                                   // settlements and loops
+    Bell stopping;                               // rung once, when the gates close
+    HeldBytes held{};                            // answers in memory
+    std::size_t most_per_payer = kMostPerPayer;  // at once
 
     // The facilitator inside this process (protocol/facilitator_api.hpp) tells what is pending
     // itself, on the same page under the same names.

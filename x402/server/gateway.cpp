@@ -9,6 +9,7 @@
 #include "x402/base/log.hpp"
 #include "x402/protocol/headers.hpp"
 #include "x402/server/answers.hpp"
+#include "x402/server/housekeeping.hpp"
 #include "x402/server/paywall.hpp"
 #include "x402/server/settlement.hpp"
 
@@ -64,11 +65,18 @@ bool has_payment(const net::Headers& all) noexcept {
     return all.has(headers::kPaymentSignature) || all.has(headers::kPaymentV1);
 }
 
+bool is_unpaid(const Visit& visit, const Route& route) noexcept {
+    return !route.config->free && !has_payment(visit.exchange.request().headers);
+}
+
 Task<void> serve_route(Visit& visit, const Route& route) {
     if (route.config->free) {
-        co_return co_await serve_free(visit, route.upstream);
+        bool served = false;
+        if (has_payment(visit.exchange.request().headers)) served = co_await serve_record(visit);
+        if (!served) co_await serve_free(visit, route.upstream);
+        co_return;
     }
-    if (has_payment(visit.exchange.request().headers)) co_return co_await serve_paid(visit, route);
+    if (!is_unpaid(visit, route)) co_return co_await serve_paid(visit, route);
     const auto sent = co_await send_challenge(visit, route);
     if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
 }
@@ -89,15 +97,23 @@ Task<void> handle(StatePtr state, net::Exchange& exchange) {
     visit.path = std::move(*path);
     const Routing routing = visit.site->table.find(exchange.request().method, visit.path);
     switch (routing.kind) {
-        case Routed::route:
-            co_return co_await serve_route(visit, visit.site->routes[routing.index]);
-        case Routed::open:
-            co_return co_await serve_free(visit, visit.site->open_upstream);
+        case Routed::route: {
+            const Route& route = visit.site->routes[routing.index];
+            if (is_unpaid(visit, route) && put_challenge(visit, route)) co_return;
+            co_return co_await serve_route(visit, route);
+        }
         case Routed::ambiguous:
             co_return co_await refuse_for(visit, Reason::ambiguous_path);
+        case Routed::open:
         case Routed::unknown:
             break;
     }
+    if (has_payment(exchange.request().headers)) {
+        const bool served = co_await serve_record(visit);
+        if (served) co_return;
+    }
+    if (routing.kind == Routed::open)
+        co_return co_await serve_free(visit, visit.site->open_upstream);
     co_await refuse_for(visit, Reason::route_unknown);
 }
 
@@ -162,9 +178,8 @@ Task<void> keep_house(StatePtr state) {
         const std::uint64_t seen = desk.stopping.count();
         const bool stopping = co_await desk.stopping.wait(seen, desk.pauses.housekeeping);
         if (stopping) break;
-        const auto forgotten = co_await desk.store.forget_answers(desk.env.clock.now());
-        if (!forgotten)
-            log::warn("answers_not_forgotten", {{"detail", to_string(forgotten.error())}});
+        const auto site = state->site.load();
+        co_await keep_store_small(desk, *site->config);
     }
 }
 
@@ -182,7 +197,9 @@ std::shared_ptr<Desk> make_desk(GatewayOptions& options) {
                                           options.most_settlements,
                                           {},
                                           {},
-                                          {}});
+                                          {},
+                                          {},
+                                          options.most_per_payer});
 }
 
 }  // namespace
@@ -196,6 +213,7 @@ Result<void> Gateway::State::rebuild(std::shared_ptr<const Config> config) {
         route.upstream = upstreams.number({each.upstream, each.upstream_timeout});
     }
     fresh->open_upstream = upstreams.number({fresh->config->upstream, kOpenAnswerTimeout});
+    desk->held.set_most(fresh->config->max_held_total);
     const auto before = site.exchange(std::move(fresh));
     if (before) flush_counters(*before, desk->metrics);
     return {};
@@ -286,6 +304,7 @@ void Gateway::refresh_metrics() const {
     flush_counters(*site, state_->desk->metrics);
     Desk& desk = *state_->desk;
     desk.metrics.gauge("x402_live_settlements", static_cast<double>(desk.live.settlements()));
+    desk.metrics.gauge("x402_held_bytes", static_cast<double>(desk.held.used()));
     if (!desk.tells_pending()) return;
     const auto oldest = desk.live.oldest();
     const std::int64_t age = oldest ? to_unix_s(desk.env.clock.now()) - to_unix_s(*oldest) : 0;

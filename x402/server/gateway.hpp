@@ -27,6 +27,7 @@ struct GatewayOptions {
     crypto::Secret quote_secret;  // load_quote_secret()
     Pauses pauses;
     std::size_t most_settlements = limits::kQueuedSettlements;
+    std::size_t most_per_payer = kMostPerPayer;
 };
 
 class Gateway {

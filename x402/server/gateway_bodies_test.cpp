@@ -3,6 +3,7 @@
 // connection in the middle of a body, what was paid for can still be had, and is paid for once.
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <thread>
 
 #include "x402/net/test_peer.hpp"
@@ -118,6 +119,38 @@ TEST(GatewayBodies, ABodyThatTookTooLongIsNotPaidFor) {
     EXPECT_NE(answer.find("PAYMENT-REQUIRED: "), std::string::npos);
     EXPECT_EQ(settles(world.script), 0);
     EXPECT_FALSE(world.grant("1").has_value());
+}
+
+// Who repeats a payment is let in one by one: one payment makes us hold one body.
+TEST(GatewayBodies, ARepeatReadsItsBodyUnderTheSeat) {
+    World world(with(""));
+    const std::string payment = payment_for(world, "1");
+    EXPECT_EQ(world.send({"/ask", "POST", "question", payment, {}}).status, 200);
+    EXPECT_TRUE(world.reaches("1", GrantState::delivered));
+    EXPECT_EQ(world.send_settled({"/ask", "POST", "question", payment, {}}).status, 200);
+    {
+        std::optional<net::testing::RawPeer> peer;
+        std::string heard;
+        // The request before may still be leaving.
+        for (int turn = 0; turn < 500 && !heard.starts_with("HTTP/1.1 100 "); ++turn) {
+            peer.emplace(net::testing::RawPeer::connect(world.address()));
+            ASSERT_TRUE(
+                peer->send("POST /ask HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n"
+                           "Expect: 100-continue\r\nPAYMENT-SIGNATURE: " +
+                           payment + "\r\n\r\n"));
+            heard = peer->read_until("\r\n\r\n");
+        }
+        ASSERT_TRUE(heard.starts_with("HTTP/1.1 100 "));
+        ASSERT_TRUE(peer->send("ques"));
+        const auto second = world.send({"/ask", "POST", "question", payment, {}});
+        EXPECT_EQ(code_of(second), "payment_in_progress");
+        EXPECT_TRUE(second.headers.has("Retry-After"));
+    }
+    const auto answer = world.send_settled({"/ask", "POST", "question", payment, {}});
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.body, "sunny");
+    EXPECT_EQ(world.upstream->calls, 1);
+    EXPECT_EQ(settles(world.script), 1);
 }
 
 // A body without a length is hashed on its way, so its payment is settled before it is known.

@@ -68,6 +68,9 @@ public:
     Task<Result<std::size_t>> forget_answers(Instant now) override {
         co_return co_await inner_->forget_answers(now);
     }
+    Task<Result<std::size_t>> forget_released(Instant over, std::size_t limit) override {
+        co_return co_await inner_->forget_released(over, limit);
+    }
 
 private:
     bool strikes() { return ++plan_->operation == plan_->fail_at || plan_->always; }
@@ -157,6 +160,9 @@ TEST(GatewayFaults, ALostAnswerOfTheStoreIsLookedAfter) {
         plan->fail_at = row.at;
         const auto answer = world.send({"/weather", "GET", {}, payment, {}});
         EXPECT_EQ(answer.status, 200);
+        // The last write follows the answer.
+        for (int turn = 0; turn < 1000 && plan->operation < row.at; ++turn)
+            std::this_thread::sleep_for(Duration{2});
         EXPECT_GE(plan->operation, row.at);
         EXPECT_EQ(settles(world.script), 1);
         EXPECT_TRUE(world.reaches("1", GrantState::delivered));

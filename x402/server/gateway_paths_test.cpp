@@ -131,6 +131,9 @@ TEST(GatewayPaths, AFacilitatorThatComesLate) {
     const auto closed = world.send({"/api/premium", "GET", {}, {}, {}});
     EXPECT_EQ(closed.status, 503);
     EXPECT_EQ(code_of(closed), "facilitator_unavailable");
+    EXPECT_NE(world.metrics().find("x402_refused_total{reason=\"facilitator_unavailable\",route="
+                                   "\"GET /api/premium\"} 1"),
+              std::string::npos);
     {
         const std::scoped_lock lock(script->mutex);
         script->supported = all;
@@ -277,18 +280,37 @@ TEST(GatewayPaths, NoQueryReachesAnOffer) {
     EXPECT_EQ(challenge.body.find("hunter2"), std::string::npos);
 }
 
+// What a client of version 1 must read to become one of version 2; and no offer of ours is in it,
+// because it could not read one.
 TEST(GatewayPaths, PaymentsOfVersionOneAreToldSo) {
     World world(with(kPaid));
-    const std::string answer =
-        raw(world,
-            "GET /api/premium HTTP/1.1\r\nHost: x\r\nX-PAYMENT: " +
-                headers::encode(json::Object{{"x402Version", 1},
-                                             {"scheme", "exact"},
-                                             {"network", "toy-one"},
-                                             {"payload", json::Object{{"payer", "toy1alice"}}}}) +
-                "\r\n\r\n");
-    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
-    EXPECT_NE(answer.find("invalid_x402_version"), std::string::npos);
+    const std::string payment =
+        headers::encode(json::Object{{"x402Version", 1},
+                                     {"scheme", "exact"},
+                                     {"network", "toy-one"},
+                                     {"payload", json::Object{{"payer", "toy1alice"}}}});
+    for (const char* header : {"X-PAYMENT", "PAYMENT-SIGNATURE"}) {
+        SCOPED_TRACE(header);
+        const std::string answer =
+            raw(world, "GET /api/premium HTTP/1.1\r\nHost: x\r\n" + std::string(header) + ": " +
+                           payment + "\r\n\r\n");
+        EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
+        const auto body = json::parse_object(answer.substr(answer.find("\r\n\r\n") + 4));
+        ASSERT_TRUE(body.has_value()) << answer;
+        const json::Object& error = body->at("error").as_object();
+        EXPECT_EQ(error.at("code"), "invalid_x402_version");
+        EXPECT_FALSE(json::text_or_empty(error, "message").empty());
+        EXPECT_EQ(error.at("field"), "x402Version");
+        EXPECT_FALSE(json::text_or_empty(error, "next").empty());
+        if (std::string_view(header) == "X-PAYMENT") {
+            EXPECT_EQ(error.at("expected"), "2");
+            EXPECT_NE(json::text_or_empty(error, "next").find("PAYMENT-SIGNATURE"),
+                      std::string::npos);
+        }
+        EXPECT_EQ(answer.find("PAYMENT-REQUIRED: "), std::string::npos);
+    }
+    EXPECT_EQ(world.script->verifies, 0);
+    EXPECT_EQ(world.upstream->calls, 0);
 }
 
 }  // namespace

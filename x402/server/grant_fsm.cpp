@@ -20,9 +20,17 @@ bool same_address(std::string_view left, std::string_view right) noexcept {
         [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
+// Facilitators may leave the payer out, or write it with its network (CAIP-10).
+bool names(std::string_view told, std::string_view payer) noexcept {
+    if (told.empty()) return true;
+    const std::size_t colon = told.rfind(':');
+    return same_address(colon == std::string_view::npos ? told : told.substr(colon + 1), payer);
+}
+
 }  // namespace
 
-SettleReply read_reply(const Result<SettleResponse>& answer, const PaymentRequirements& terms) {
+SettleReply read_reply(const Result<SettleResponse>& answer, const PaymentRequirements& terms,
+                       std::string_view payer) {
     if (!answer) {
         switch (answer.error().code) {
             case Errc::unreachable:
@@ -48,7 +56,7 @@ SettleReply read_reply(const Result<SettleResponse>& answer, const PaymentRequir
     if (!answer->network.empty() && answer->network != terms.network)
         return SettleReply::no_judgement;
     if (answer->amount && *answer->amount != terms.amount) return SettleReply::no_judgement;
-    return SettleReply::settled;
+    return names(answer->payer, payer) ? SettleReply::settled : SettleReply::no_judgement;
 }
 
 SettleVerdict judge(SettleMemory& memory, SettleReply reply) noexcept {

@@ -25,7 +25,9 @@ enum class SettleReply {
     turned_away,   // proven: nothing was begun, and another try will not do better
     no_judgement,  // it may have been begun
 };
-SettleReply read_reply(const Result<SettleResponse>& answer, const PaymentRequirements& terms);
+// `payer`: who signed; a success that names another is none of this payment's.
+SettleReply read_reply(const Result<SettleResponse>& answer, const PaymentRequirements& terms,
+                       std::string_view payer);
 
 // What is remembered between the calls of one settlement.
 struct SettleMemory {

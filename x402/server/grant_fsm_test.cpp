@@ -25,6 +25,12 @@ SettleResponse success() {
     return out;
 }
 
+SettleResponse of(const char* payer) {
+    SettleResponse out = success();
+    out.payer = payer;
+    return out;
+}
+
 SettleResponse refusal(const char* reason, const char* transaction = "") {
     SettleResponse out;
     out.error_reason = reason;
@@ -56,10 +62,18 @@ TEST(ReadReply, Table) {
         {"success with the amount", equal, SettleReply::settled},
         {"success on another network", elsewhere, SettleReply::no_judgement},
         {"success of less", less, SettleReply::no_judgement},
+        {"success of the payer", of("0xabc"), SettleReply::settled},
+        {"success of the payer, as CAIP-10", of("toy:one:0xABC"), SettleReply::settled},
+        {"success of another payer", of("0xabd"), SettleReply::no_judgement},
+        {"success of another payer, as CAIP-10", of("toy:one:0xabd"), SettleReply::no_judgement},
         {"success of nothing", nothing, SettleReply::no_judgement},
         {"success without a transaction", no_transaction, SettleReply::pending},
         {"failed", refusal("invalid_exact_evm_signature"), SettleReply::failed},
         {"unknown code", refusal("something_new"), SettleReply::failed},
+        {"unknown code with a transaction", refusal("something_new", "0x2"), SettleReply::pending},
+        {"known code with a transaction", refusal("invalid_transaction_state", "0x2"),
+         SettleReply::failed},
+        {"a wait that ended", refusal("confirmation_timed_out"), SettleReply::pending},
         {"duplicate", refusal("duplicate_settlement", "0x2"), SettleReply::duplicate},
         {"pending", refusal("settlement_pending", "0x2"), SettleReply::pending},
         {"unreachable", fail(Errc::unreachable), SettleReply::unreached},
@@ -75,7 +89,7 @@ TEST(ReadReply, Table) {
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
-        EXPECT_EQ(read_reply(row.answer, terms()), row.reply);
+        EXPECT_EQ(read_reply(row.answer, terms(), "0xAbC"), row.reply);
     }
 }
 
@@ -130,6 +144,51 @@ TEST(Judge, NobodyReachedIsGivenBackAfterThreeTries) {
     EXPECT_FALSE(memory.begun);
 }
 
+// Every memory with every reply: what is decided, and what is remembered.
+TEST(Judge, EveryMemoryWithEveryReply) {
+    using R = SettleReply;
+    using V = SettleVerdict;
+    for (const bool begun : {false, true}) {
+        for (std::uint32_t unreached = 0; unreached < kUnreachedTries; ++unreached) {
+            for (const R reply : kReplies) {
+                SCOPED_TRACE(std::to_string(begun) + " " + std::to_string(unreached) + " " +
+                             std::to_string(static_cast<int>(reply)));
+                SettleMemory memory{begun, unreached};
+                const V verdict = judge(memory, reply);
+                const bool ambiguous = reply == R::pending || reply == R::no_judgement;
+                EXPECT_EQ(memory.begun, begun || ambiguous) << "never forgotten again";
+                const bool counts = reply == R::unreached && !begun;
+                EXPECT_EQ(memory.unreached, unreached + (counts ? 1 : 0));
+                V want = V::again;
+                if (reply == R::settled) want = V::settled;
+                if (reply == R::failed) want = begun ? V::prove : V::failed;
+                if (reply == R::duplicate) want = begun ? V::prove : V::duplicate;
+                if (reply == R::turned_away && !begun) want = V::give_back;
+                if (counts && unreached + 1 == kUnreachedTries) want = V::give_back;
+                EXPECT_EQ(verdict, want);
+            }
+        }
+    }
+}
+
+// Only these four kinds of trouble say that nothing was begun.
+TEST(ReadReply, EveryKindOfTrouble) {
+    static constexpr Errc kAll[] = {
+#define X402_ERRC_EACH(name, retryable) Errc::name,
+        X402_ERRC_TABLE(X402_ERRC_EACH)
+#undef X402_ERRC_EACH
+    };
+    for (const Errc code : kAll) {
+        SCOPED_TRACE(to_string(code));
+        const SettleReply reply = read_reply(fail(code), terms(), "0xabc");
+        SettleReply want = SettleReply::no_judgement;
+        if (code == Errc::unreachable) want = SettleReply::unreached;
+        if (code == Errc::invalid || code == Errc::unauthorized || code == Errc::too_large)
+            want = SettleReply::turned_away;
+        EXPECT_EQ(reply, want);
+    }
+}
+
 store::GrantRecord grant() {
     store::GrantRecord out;
     out.key = PaymentKey("toy~1");
@@ -169,6 +228,50 @@ TEST(ProofOfStatus, Table) {
         status.payer = row.payer;
         status.updated_at = from_unix_s(row.at);
         EXPECT_EQ(proof_of(status, grant(), row.duplicate), row.proof);
+    }
+}
+
+TEST(ProofOfStatus, EveryCombination) {
+    for (const Outcome outcome : {Outcome::settled, Outcome::failed, Outcome::unknown}) {
+        for (unsigned bits = 0; bits < 16; ++bits) {
+            const bool same_key = (bits & 1) != 0;
+            const bool same_payer = (bits & 2) != 0;
+            const bool after = (bits & 4) != 0;
+            const bool told_duplicate = (bits & 8) != 0;
+            SettlementStatus status;
+            status.key = PaymentKey(same_key ? "toy~1" : "toy~2");
+            status.outcome = outcome;
+            status.payer = same_payer ? "0xABC" : "0xdef";
+            status.updated_at = from_unix_s(after ? 1001 : 900);
+            const Proof proof = proof_of(status, grant(), told_duplicate);
+            EXPECT_EQ(proof == Proof::settled, outcome == Outcome::settled && same_key &&
+                                                   same_payer && after && !told_duplicate);
+            EXPECT_EQ(proof == Proof::unused, outcome == Outcome::failed && same_key && after);
+            if (proof == Proof::foreign) {
+                EXPECT_TRUE(outcome == Outcome::settled && same_key);
+                EXPECT_TRUE(told_duplicate || (same_payer && !after));
+            }
+        }
+    }
+}
+
+TEST(ProofOfTrace, EveryCombination) {
+    for (const TraceState state :
+         {TraceState::none, TraceState::unknown, TraceState::impossible, TraceState::done}) {
+        for (const bool ours : {false, true}) {
+            for (const bool after : {false, true}) {
+                Trace trace;
+                trace.state = state;
+                trace.sender = ours ? "0xF00" : "0xbad";
+                trace.at = from_unix_s(after ? 1001 : 900);
+                const Proof proof = proof_of(trace, grant(), {"0xf01", "0xf00"});
+                EXPECT_EQ(proof == Proof::settled, state == TraceState::done && ours && after);
+                EXPECT_EQ(proof == Proof::unused, state == TraceState::impossible);
+                EXPECT_NE(proof, Proof::foreign);
+                EXPECT_NE(proof_of(trace, grant(), {}), Proof::settled)
+                    << "a facilitator that names no signers proves nothing";
+            }
+        }
     }
 }
 
@@ -242,6 +345,41 @@ TEST(DecideRepeat, RunsAreForPaidAndUndeliveredOnly) {
         EXPECT_FALSE(facts.attended);
         EXPECT_FALSE(facts.answer_kept);
     });
+}
+
+// The same rules as sentences in the order of the design, for all 480 combinations.
+Repeat as_the_design_says(const RepeatFacts& facts) {
+    if (facts.state == GrantState::released) return Repeat::anew;
+    const bool entitled = facts.same_quote && facts.same_request;
+    if (!entitled) return Repeat::already_used;
+    const bool working = facts.state == GrantState::claimed ||
+                         (facts.state == GrantState::settling && facts.attended);
+    if (working) return Repeat::in_progress;
+    if (!facts.same_body.has_value()) return Repeat::read_body;
+    if (!facts.same_body.value()) return Repeat::already_used;
+    switch (facts.state) {
+        case GrantState::settling:
+            return Repeat::await_settlement;
+        case GrantState::delivered:
+            return facts.answer_kept ? Repeat::stored_answer : Repeat::already_used;
+        default:
+            break;
+    }
+    if (facts.answer_kept) return Repeat::stored_answer;
+    if (facts.attended) return Repeat::in_progress;
+    return facts.may_run ? Repeat::run_again : Repeat::undeliverable;
+}
+
+TEST(DecideRepeat, EveryCombination) {
+    int count = 0;
+    for_all_facts([&count](const RepeatFacts& facts) {
+        ++count;
+        EXPECT_EQ(decide_repeat(facts), as_the_design_says(facts));
+        if (facts.state == GrantState::claimed) {
+            EXPECT_NE(decide_repeat(facts), Repeat::read_body) << "no body is read for nothing";
+        }
+    });
+    EXPECT_EQ(count, 480);
 }
 
 TEST(DecideRepeat, Table) {

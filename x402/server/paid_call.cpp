@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "x402/base/check.hpp"
-#include "x402/base/hex.hpp"
 #include "x402/base/log.hpp"
 #include "x402/protocol/codec.hpp"
 #include "x402/server/fingerprint.hpp"
+#include "x402/server/peer_words.hpp"
 #include "x402/transports/http/payment_http.hpp"
 
 namespace x402::server {
@@ -18,16 +18,7 @@ using Action = PaywallAction;
 using Event = PaywallEvent;
 using store::GrantState;
 
-constexpr std::size_t kCodeChars = 80;
 constexpr std::int64_t kRetrySoon = 2;
-
-// A code of a peer that we do not know may be told when it looks like a code; its text never is.
-bool is_code(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= kCodeChars &&
-           std::all_of(text.begin(), text.end(), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-           });
-}
 
 // What differs between what was accepted and the offer of the same scheme and network, for the
 // refusal.
@@ -59,7 +50,8 @@ PaidCall::PaidCall(Visit& visit, const Route& route)
       desk_(*visit.desk),
       moment_(route.config->timing.moment),
       body_(visit.exchange, RequestBody::Hash::wanted),
-      request_hash_(request_fingerprint(visit.exchange.request().method, visit.path)) {}
+      request_hash_(request_fingerprint(visit.exchange.request().method, visit.path)),
+      share_(desk_.held.share()) {}
 
 Task<void> PaidCall::run() {
     Event event = read_payment();
@@ -73,6 +65,23 @@ Task<void> PaidCall::run() {
         }
         event = co_await act(step->action);
     }
+}
+
+// Where nothing is sold, a payment counts only for what it has bought already: this very request.
+Task<bool> PaidCall::run_record() {
+    if (read_payment() != Event::payment || !facts_) co_return false;
+    const Event event = co_await look_up();
+    if (event == Event::record) {
+        const bool bought =
+            record_->request == request_hash_ && record_->quote == quote_hash(quote_);
+        if (!bought) co_return false;
+        co_await answer_record();
+        co_return visit_.exchange.answered();
+    }
+    // Trouble of our own: what was bought may be had later.
+    if (event == Event::no_record || !retry_after_s_) co_return false;
+    co_await refuse_now(retry_after_s_);
+    co_return true;
 }
 
 Task<Event> PaidCall::act(Action action) {
@@ -118,6 +127,7 @@ Task<void> PaidCall::end(Action action) {
             co_await release();
             co_return co_await refuse_now(retry_after_s_);
         case Action::release_and_challenge:
+            co_await release();
             co_return co_await challenge();
         case Action::tell_pending:
             co_return co_await tell_pending();
@@ -138,14 +148,8 @@ Refusal& PaidCall::say(Reason reason, Difference difference) {
     return *refusal_;
 }
 
-// The words are ours, the code may be the facilitator's.
-void PaidCall::refuse_peer(std::string_view code, Reason otherwise) {
-    if (const auto known = find_reason(code)) {
-        say(*known);
-        return;
-    }
-    Refusal& refusal = say(otherwise);
-    if (is_code(code)) refusal.code = code;
+void PaidCall::refuse_peer(std::string_view code, Reason otherwise, const json::Object& extra) {
+    refusal_ = refusal_of_peer(code, otherwise, extra);
 }
 
 Event PaidCall::read_payment() {
@@ -160,7 +164,9 @@ Event PaidCall::read_payment() {
         return Event::unreadable;
     }
     if (std::holds_alternative<transports::PaymentV1>(read)) {
-        say(Reason::invalid_x402_version, {"x402Version", "2", "1"}).next = "Use x402Version 2.";
+        say(Reason::invalid_x402_version, {"x402Version", "2", "1"}).next =
+            "Ask without a payment, sign an offer of PAYMENT-REQUIRED with x402Version 2, and send "
+            "it in PAYMENT-SIGNATURE.";
         return Event::unreadable;
     }
     return take_payload(std::move(std::get<PaymentPayload>(read)));
@@ -192,17 +198,28 @@ Task<Event> PaidCall::look_up() {
         co_return Event::unjudged;
     }
     if (!*found) co_return Event::no_record;
-    if ((*found)->state == GrantState::released) {
-        // What came to nothing may stand on a chain for all to see: only who was given its offer
-        // may try again.
-        const Hash32& before = (*found)->quote;
-        if (before == Hash32{} || before == quote_hash(quote_)) co_return Event::no_record;
-        say(Reason::payment_already_used);
+    if ((*found)->state == GrantState::released) co_return look_at_released(**found);
+    record_ = std::move(**found);
+    if (!hold_record()) {
+        refuse_no_room();
         co_return Event::unjudged;
     }
-    record_ = std::move(**found);
     const bool orphan = co_await release_orphan();
     co_return orphan ? Event::no_record : Event::record;
+}
+
+// What came to nothing may stand on a chain for all to see: only who was given its offer may try
+// again, and nobody where the money has moved by another transaction.
+Event PaidCall::look_at_released(const store::GrantRecord& before) {
+    if (before.quote != Hash32{} && before.quote != quote_hash(quote_)) {
+        say(Reason::payment_already_used);
+        return Event::unjudged;
+    }
+    auto told = read_settle_response(before.response);
+    if (!told || !is_duplicate(*told)) return Event::no_record;
+    say(Reason::duplicate_settlement, {{}, {}, told->transaction});
+    settlement_ = std::move(*told);
+    return Event::unjudged;
 }
 
 // A claim of this process that no request works on: its write was made, but the answer to it was
@@ -210,7 +227,7 @@ Task<Event> PaidCall::look_up() {
 Task<bool> PaidCall::release_orphan() {
     if (record_->state != GrantState::claimed || record_->owner != desk_.store.owner())
         co_return false;
-    seat_ = desk_.live.sit(record_->key);
+    seat_ = desk_.live.sit(record_->key, record_->payer);
     if (!seat_) co_return false;
     // The store moves it only if it is still claimed; whoever settles holds no seat but has moved
     // it on.
@@ -243,11 +260,18 @@ Event PaidCall::check() {
     offer_ = *offer;
     refusal_ = judge_here(offer_);
     if (refusal_) return Event::mismatch;
-    // Each holds an answer until it is judged. Whatever keeps so many open, another does not help.
-    if (desk_.live.settlements() < desk_.most_settlements) return Event::match;
-    say(Reason::facilitator_unavailable);
-    retry_after_s_ = kRetrySoon;
-    return Event::unjudged;
+    // Whatever keeps so many open, another does not help.
+    if (desk_.live.busy() >= desk_.most_settlements) {
+        say(Reason::facilitator_unavailable);
+        retry_after_s_ = kRetrySoon;
+        return Event::unjudged;
+    }
+    // An answer that nobody could hold need not be made.
+    if (moment_ == SettleMoment::after && !desk_.held.has_room(HeldBytes::kLeast)) {
+        refuse_no_room();
+        return Event::unjudged;
+    }
+    return Event::match;
 }
 
 // What can be said without anybody's help: the scheme's own check, and whether there is time
@@ -258,6 +282,10 @@ std::optional<Refusal> PaidCall::judge_here(std::size_t offer) const {
     if (checked.verdict.refusal) return checked.verdict.refusal;
     const Instant needed = now() + needed_time(config_, visit_.site->config->pending_wait);
     if (facts_->usable_until >= needed) return std::nullopt;
+    return expires_too_soon(needed);
+}
+
+Refusal PaidCall::expires_too_soon(Instant needed) const {
     return refuse(Reason::payment_expires_too_soon,
                   {"payload", "valid until " + std::to_string(to_unix_s(needed)) + " or later",
                    "valid until " + std::to_string(to_unix_s(facts_->usable_until))});
@@ -301,7 +329,7 @@ Task<Event> PaidCall::verify() {
         }
         co_return Event::valid;
     }
-    refuse_peer(verdict->invalid_reason, Reason::invalid_payload);
+    refuse_peer(verdict->invalid_reason, Reason::invalid_payload, verdict->extra);
     // Trouble of the facilitator's own is never told as the payer's fault.
     if (refusal_->http_status >= 500) {
         retry_after_s_ = kRetrySoon;
@@ -330,72 +358,8 @@ Task<Event> PaidCall::look_back() {
     }
     if (body_.hash() != (*found)->body) co_return Event::none_earlier;
     earlier_ = std::move(**found);
+    earlier_->answer.reset();  // it is read again when its turn comes
     co_return Event::earlier;
-}
-
-store::GrantRecord PaidCall::new_record() {
-    const Offer& offer = route_.offers[offer_];
-    store::GrantRecord record;
-    record.key = facts_->key;
-    record.route = config_.pattern.text;
-    record.quote = quote_hash(quote_);
-    record.request = request_hash_;
-    record.body = body_.hash();
-    record.payer = facts_->payer;
-    record.network = payload_.accepted.network;
-    record.asset = payload_.accepted.asset;
-    record.amount = payload_.accepted.amount;
-    record.facilitator = offer.facilitator->name();
-    record.settle_request = write_facilitator_request(request_);
-    record.idempotency_key = to_hex(desk_.env.random.bytes<16>().view());
-    record.runs = moment_ == SettleMoment::after ? 1 : 0;
-    record.usable_until = facts_->usable_until;
-    record.created = now();
-    record.updated = record.created;
-    record.owner = desk_.store.owner();
-    return record;
-}
-
-// Money that moves first moves for a request that is here whole: what never arrived is not paid
-// for, and the hash tells the repeat of a payment that stays pending. A longer body, or one without
-// a length, is hashed on its way up.
-Task<std::optional<Event>> PaidCall::take_body() {
-    const auto length = visit_.exchange.request().content_length;
-    const bool bounded = length && *length <= config_.max_body;
-    if (moment_ != SettleMoment::before || body_.whole() || !bounded) co_return std::nullopt;
-    const auto read = co_await body_.read_whole(config_.max_body);
-    if (!read) {
-        say(Reason::malformed_request);
-        co_return Event::unjudged;
-    }
-    // It may have come so slowly that too little of the payment's time is left.
-    refusal_ = judge_here(offer_);
-    if (refusal_) co_return Event::mismatch;
-    co_return std::nullopt;
-}
-
-Task<Event> PaidCall::claim() {
-    record_.reset();
-    seat_ = desk_.live.sit(facts_->key);
-    if (!seat_) co_return Event::taken;
-    // Under the seat: one payment makes us hold one body.
-    const auto untaken = co_await take_body();
-    if (untaken) co_return *untaken;
-    // Verifying, waiting for an earlier payment and a slow body take time, and nobody works for a
-    // dying payment.
-    refusal_ = judge_here(offer_);
-    if (refusal_) co_return Event::mismatch;
-    auto claimed = co_await desk_.store.claim(new_record());
-    if (!claimed) {
-        log::error("grant_not_claimed", {{"detail", to_string(claimed.error())}});
-        say(Reason::unavailable);
-        retry_after_s_ = kRetrySoon;
-        co_return Event::unjudged;
-    }
-    record_ = std::move(claimed->record);
-    if (claimed->fresh) co_return Event::claimed;
-    seat_.leave();
-    co_return Event::taken;
 }
 
 }  // namespace x402::server

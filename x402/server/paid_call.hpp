@@ -7,6 +7,7 @@
 #include <string>
 
 #include "x402/server/grant_fsm.hpp"
+#include "x402/server/hold.hpp"
 #include "x402/server/paywall.hpp"
 #include "x402/server/paywall_fsm.hpp"
 #include "x402/server/settlement.hpp"
@@ -17,15 +18,18 @@ class PaidCall {
 public:
     PaidCall(Visit& visit, const Route& route);
     Task<void> run();
+    // Only what the record of the payment says to this request; false where it says nothing.
+    Task<bool> run_record();
 
 private:
     Task<PaywallEvent> act(PaywallAction action);
     Task<void> end(PaywallAction action);
 
-    // paid_call.cpp: up to the claim
+    // paid_call.cpp: up to the claim; paid_claim.cpp: the claim
     PaywallEvent read_payment();
     PaywallEvent take_payload(PaymentPayload payload);
     Task<PaywallEvent> look_up();
+    PaywallEvent look_at_released(const store::GrantRecord& before);
     Task<bool> release_orphan();
     PaywallEvent check();
     std::optional<Refusal> judge_here(std::size_t offer) const;
@@ -44,20 +48,26 @@ private:
     Task<PaywallEvent> deliver();
     Task<void> release();
     Task<void> pass_unpaid();
+    bool is_told_to_stranger() const;
     Task<void> refuse_now(std::optional<std::int64_t> retry_after_s);
     Task<void> challenge();
     Task<void> tell_pending();
     Task<void> note_delivered();
     Task<void> note_undelivered();
     Task<bool> move(store::GrantState from, store::GrantChange change);
-    void set_settlement(net::Headers& headers) const;
+    void tell_payment(net::Headers& headers) const;
+    std::size_t copy_room(const std::optional<std::uint64_t>& length);
     std::unexpected<RunFault> no_pool(const Error& error);
     net::RequestHead forwarded() const;
     void refuse_run(RunFault fault);
+    void refuse_no_room();
+    Refusal expires_too_soon(Instant needed) const;
 
     // repeat.cpp: a payment that has a record, or whose payer left one unfinished
     Task<void> answer_record();
     Task<std::optional<Repeat>> next_repeat();
+    Task<void> answer_under_seat();
+    Task<void> tell_undeliverable();
     Task<PaywallEvent> join();
     enum class Awaited { settled, told, nothing };  // told: the client has its answer
     Task<Awaited> await_record();
@@ -66,11 +76,14 @@ private:
     Task<void> run_again();
     void take_response();
     bool answer_kept() const;
+    bool hold_record();
+    void let_answer_go();
     bool may_run() const;
+    bool is_unsold() const { return &route_ == &visit_.site->unsold; }
 
     Instant now() const { return desk_.env.clock.now(); }
     Refusal& say(Reason reason, Difference difference = {});
-    void refuse_peer(std::string_view code, Reason otherwise);
+    void refuse_peer(std::string_view code, Reason otherwise, const json::Object& extra);
     std::string url() const { return visit_.site->config->origin + visit_.path.text; }
 
     Visit& visit_;
@@ -90,8 +103,9 @@ private:
     std::optional<store::GrantRecord> record_;
     std::optional<store::GrantRecord> earlier_;
     LiveGrants::Seat seat_;
-    std::optional<HeldAnswer> held_;
-    std::optional<std::string> copy_;  // of a streamed answer
+    std::shared_ptr<HeldAnswer> held_;  // shared with the settlement, until that wrote it down
+    HeldBytes::Share share_;            // of a kept answer that was read, or of copy_
+    std::optional<std::string> copy_;   // of a streamed answer
     std::optional<net::ResponseHead> copied_head_;
     std::optional<SettleResponse> settlement_;
     std::optional<Refusal> refusal_;

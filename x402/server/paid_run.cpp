@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A paid request from its claim on: the upstream, the settlement, the answer. See paid_call.hpp.
+#include <algorithm>
 #include <array>
 
 #include "x402/base/check.hpp"
+#include "x402/base/crash_point.hpp"
 #include "x402/base/log.hpp"
 #include "x402/protocol/codec.hpp"
 #include "x402/protocol/headers.hpp"
@@ -21,6 +23,12 @@ constexpr std::int64_t kRetrySoon = 2;
 constexpr int kReleaseTries = 5;
 constexpr std::size_t kSettlementBytes = 6 * 1024;
 constexpr std::size_t kTextBytes = 512;
+
+// Keys are URL-safe by their making; whoever makes one is a module.
+bool is_header_text(std::string_view text) noexcept {
+    return text.size() <= kTextBytes &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
 
 std::string metric_reason(std::string_view code) {
     return find_reason(code) ? std::string(code) : "other";
@@ -50,8 +58,18 @@ void PaidCall::refuse_run(RunFault fault) {
         case RunFault::client_left:
             say(Reason::malformed_request);
             break;
+        case RunFault::no_room:
+            refuse_no_room();
+            break;
     }
     if (refusal_->retryable) retry_after_s_ = kRetrySoon;
+}
+
+// Too many answers are held in memory at this moment. Nothing was charged.
+void PaidCall::refuse_no_room() {
+    log::warn("no_room_to_hold", {{"route", config_.pattern.text}});
+    say(Reason::unavailable);
+    retry_after_s_ = kRetrySoon;
 }
 
 std::unexpected<RunFault> PaidCall::no_pool(const Error& error) {
@@ -67,7 +85,10 @@ Task<Event> PaidCall::run_and_hold() {
     std::expected<HeldAnswer, RunFault> held = std::unexpected(RunFault::unreachable);
     if (pool) {
         const Run run{**pool, head, body_, core.pieces()};
-        held = co_await hold_answer(run, config_.max_held);
+        X402_CRASH_POINT("out.upstream", before);
+        const HoldLimits limits{config_.max_held, config_.upstream_timeout, desk_.held};
+        held = co_await hold_answer(run, limits);
+        X402_CRASH_POINT("out.upstream", after);
     } else {
         held = no_pool(pool.error());
     }
@@ -75,17 +96,21 @@ Task<Event> PaidCall::run_and_hold() {
         refuse_run(held.error());
         co_return Event::no_answer;
     }
-    held_ = std::move(*held);
+    held_ = std::make_shared<HeldAnswer>(std::move(*held));
     clean_upstream_answer(held_->head);
-    co_return config_.timing.pays(held_->head.status) ? Event::worth_paying : Event::not_worth;
+    if (!config_.timing.pays(held_->head.status)) co_return Event::not_worth;
+    // A request's body that came very slowly may have used up the payment's time: then it is not
+    // asked for, and may not become the payer's loss.
+    if (is_dying(facts_->usable_until, now())) {
+        refusal_ = expires_too_soon(now() + kDying);
+        co_return Event::mismatch;
+    }
+    co_return Event::worth_paying;
 }
 
 Task<Event> PaidCall::settle() {
-    SettlementStart start{*record_, request_, body_.hash(), std::nullopt, config_.replay};
-    if (held_ && config_.replay > Duration::zero()) {
-        start.answer = store::StoredAnswer{write_answer_head(held_->head), held_->body,
-                                           now() + config_.replay};
-    }
+    SettlementStart start{*record_, request_, body_.hash(), nullptr, config_.replay};
+    if (config_.replay > Duration::zero()) start.answer = held_;
     const net::Executor here = co_await net::this_executor();
     const auto settlement = settle_grant(visit_.desk, std::move(start), here);
     const SettlementView view = co_await settlement->wait(visit_.site->config->pending_wait);
@@ -112,27 +137,23 @@ Event PaidCall::read_settlement(const SettlementView& view) {
             break;
     }
     record_->state = GrantState::released;
-    if (held_) {
-        desk_.metrics.count("x402_loss_total", {{"route", config_.pattern.text}});
-        desk_.losses.note(record_->payer, config_.pattern.text, now());
-    }
-    const bool duplicate = view.end == SettlementEnd::duplicate;
-    // Proof ended it, so the last words of the facilitator may still be "pending".
-    if (settlement_ && outcome_of(*settlement_) != Outcome::failed) {
-        settlement_->success = false;
-        settlement_->error_reason = std::string(to_string(Reason::invalid_transaction_state));
-        settlement_->error_message.clear();
-    }
-    refuse_peer(settlement_ ? settlement_->error_reason : "", Reason::unexpected_settle_error);
-    if (duplicate)
+    if (view.end == SettlementEnd::duplicate) {
         say(Reason::duplicate_settlement, {{}, {}, settlement_ ? settlement_->transaction : ""});
-    if (!duplicate) refusal_->http_status = 402;
-    return duplicate ? Event::duplicate : Event::failed;
+        return Event::duplicate;
+    }
+    const SettleResponse& told = *settlement_;
+    refuse_peer(told.error_reason, Reason::unexpected_settle_error, told.extra);
+    refusal_->http_status = 402;
+    return Event::failed;
 }
 
-// What a facilitator adds of its own is left out where it would make the header too large for
-// clients.
-void PaidCall::set_settlement(net::Headers& headers) const {
+// Which payment an answer is about, and what became of it. What a facilitator adds of its own is
+// left out where it would make the header too large for clients.
+void PaidCall::tell_payment(net::Headers& all) const {
+    if (record_ || facts_) {
+        const std::string& key = record_ ? record_->key.value() : facts_->key.value();
+        if (is_header_text(key)) all.set(std::string(headers::kPaymentKey), key);
+    }
     if (!settlement_) return;
     SettleResponse told = *settlement_;
     if (json::dump(write(told)).size() > kSettlementBytes) {
@@ -145,7 +166,7 @@ void PaidCall::set_settlement(net::Headers& headers) const {
             if (text->size() > kTextBytes) text->clear();
         }
     }
-    const auto set = transports::set_settlement(headers, told, kVersion2, desk_.modules.names());
+    const auto set = transports::set_settlement(all, told, kVersion2, desk_.modules.names());
     X402_CHECK(set.has_value());
 }
 
@@ -153,7 +174,7 @@ Task<Event> PaidCall::deliver() {
     X402_CHECK(is_paid(moment_, state_) && held_ && settlement_);
     net::Response response{held_->head, std::move(held_->body)};
     mark_paid(response.head.headers);
-    set_settlement(response.head.headers);
+    tell_payment(response.head.headers);
     add_cors(response.head.headers, visit_.origin(), visit_.site->config->cors_origins);
     if (visit_.exchange.request().method == "HEAD") {
         const auto started = co_await visit_.exchange.start(response.head, held_->length);
@@ -178,21 +199,32 @@ Task<Event> PaidCall::run_and_stream() {
     const auto pool = core.pool(route_.upstream);
     if (!pool) co_return Event::no_answer;
     const Run run{**pool, head, body_, core.pieces()};
+    X402_CRASH_POINT("out.upstream", before);
     auto opened = co_await open_run(run);
+    X402_CRASH_POINT("out.upstream", after);
     if (!opened) co_return Event::no_answer;
     clean_upstream_answer(opened->head);
     const bool delivers = config_.timing.delivers(opened->head.status);
     copied_head_ = opened->head;
     mark_paid(opened->head.headers);
-    set_settlement(opened->head.headers);
+    tell_payment(opened->head.headers);
     add_cors(opened->head.headers, visit_.origin(), visit_.site->config->cors_origins);
     const std::size_t copy_most =
-        delivers && config_.replay > Duration::zero() ? config_.max_held : 0;
+        delivers ? copy_room(opened->exchange->content_length()) : std::size_t{0};
     const Stream stream{visit_.exchange, *opened->exchange, opened->head, core.pieces(), copy_most};
     Streamed streamed = co_await stream_answer(stream);
     if (!streamed.left || !delivers) co_return Event::cut;
     copy_ = std::move(streamed.copy);
     co_return Event::left;
+}
+
+// A copy for a repeat is a courtesy: it is not made where others may need the room.
+std::size_t PaidCall::copy_room(const std::optional<std::uint64_t>& length) {
+    if (config_.replay <= Duration::zero()) return 0;
+    if (length && *length > config_.max_held) return 0;
+    const std::size_t most = length ? static_cast<std::size_t>(*length) : config_.max_held;
+    if (!desk_.held.has_spare_room(most) || !share_.grow(most)) return 0;
+    return config_.max_held;
 }
 
 Task<bool> PaidCall::move(GrantState from, GrantChange change) {
@@ -221,8 +253,15 @@ Task<void> PaidCall::pass_unpaid() {
     // Only what the route's own rule calls not worth paying comes here.
     if (config_.timing.pays(response.head.status)) desk_.metrics.count("x402_unpaid_served_total");
     mark_unpaid(response.head.headers);
+    tell_payment(response.head.headers);
     const auto sent = co_await send_response(visit_, std::move(response));
     if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
+}
+
+// Who repeats a payment without its quote learns nothing, not even that it has a name here.
+bool PaidCall::is_told_to_stranger() const {
+    if (refusal_->code != to_string(Reason::payment_already_used)) return false;
+    return !record_ || record_->quote != quote_hash(quote_);
 }
 
 Task<void> PaidCall::refuse_now(std::optional<std::int64_t> retry_after_s) {
@@ -232,7 +271,7 @@ Task<void> PaidCall::refuse_now(std::optional<std::int64_t> retry_after_s) {
     desk_.metrics.count("x402_refused_total", {{"route", config_.pattern.text},
                                                {"reason", metric_reason(refusal_->code)}});
     net::Response response = refusal_response(*refusal_, retry_after_s);
-    set_settlement(response.head.headers);
+    if (!is_told_to_stranger()) tell_payment(response.head.headers);
     const auto sent = co_await send_response(visit_, std::move(response));
     if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
 }
@@ -263,7 +302,7 @@ Task<void> PaidCall::challenge() {
     if (header)
         response.head.headers.add(std::string(headers::kPaymentRequired), std::move(*header));
     mark_unpaid(response.head.headers);
-    set_settlement(response.head.headers);
+    tell_payment(response.head.headers);
     response.body = config_.body_mirror ? transports::required_body(required) : "{}";
     const auto sent = co_await send_response(visit_, std::move(response));
     if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});

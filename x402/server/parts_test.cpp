@@ -26,9 +26,10 @@ PaymentRequirements offer() {
     return out;
 }
 
-std::string joined(std::span<const std::string_view> pieces) {
+std::string filled(const net::Stencil& stencil, std::span<const std::string_view> values) {
     std::string out;
-    for (const std::string_view piece : pieces) out += piece;
+    stencil.append_to(out, values);
+    EXPECT_EQ(out.size(), stencil.size(values));
     return out;
 }
 
@@ -49,11 +50,12 @@ TEST(Challenge, HeaderIsTheBase64OfTheBody) {
                 const ChallengeText text = challenge->fill(quote, url);
                 EXPECT_EQ(text.header, base64_encode(as_bytes(text.body)));
                 EXPECT_EQ(text.header.size(), challenge->header_size(url.size()));
-                ChallengeAnswer answer;
-                challenge->render(answer, quote, url);
-                EXPECT_EQ(joined(answer.body()), text.body);
-                EXPECT_EQ(joined(answer.lines()),
-                          "PAYMENT-REQUIRED: " + text.header +
+                ChallengeValues values;
+                challenge->fill(values, quote, url);
+                EXPECT_EQ(filled(challenge->body(true), values.in_body()), text.body);
+                EXPECT_EQ(filled(challenge->body(false), values.in_body()), "{}");
+                EXPECT_EQ(filled(challenge->head().text(), values.in_head()),
+                          "HTTP/1.1 402 Payment Required\r\nPAYMENT-REQUIRED: " + text.header +
                               "\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
                               "Vary: PAYMENT-SIGNATURE, SIGN-IN-WITH-X, Authorization, Cookie\r\n");
                 const auto read = read_payment_required(text.body);
@@ -137,16 +139,16 @@ TEST(Losses, ThreeInTenMinutesForAnHour) {
 TEST(LiveGrants, OneSeatAKey) {
     LiveGrants live;
     const PaymentKey key("toy~1");
-    auto seat = live.sit(key);
+    auto seat = live.sit(key, "alice");
     EXPECT_TRUE(static_cast<bool>(seat));
     EXPECT_TRUE(live.attended(key));
-    EXPECT_FALSE(static_cast<bool>(live.sit(key)));
-    EXPECT_TRUE(static_cast<bool>(live.sit(PaymentKey("toy~2")))) << "another key";
+    EXPECT_FALSE(static_cast<bool>(live.sit(key, "alice")));
+    EXPECT_TRUE(static_cast<bool>(live.sit(PaymentKey("toy~2"), "alice"))) << "another key";
     auto moved = std::move(seat);
     EXPECT_TRUE(live.attended(key));
     moved.leave();
     EXPECT_FALSE(live.attended(key));
-    EXPECT_TRUE(static_cast<bool>(live.sit(key)));
+    EXPECT_TRUE(static_cast<bool>(live.sit(key, "alice")));
     EXPECT_EQ(live.settlements(), 0U);
 }
 

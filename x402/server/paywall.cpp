@@ -21,11 +21,26 @@ Refusal refusal_of(RunFault fault) {
             return refuse(Reason::answer_too_large);
         case RunFault::client_left:
             return refuse(Reason::malformed_request);
+        case RunFault::no_room:
+            return refuse(Reason::unavailable);
         case RunFault::unreachable:
         case RunFault::broken:
             break;
     }
     return refuse(Reason::upstream_unreachable);
+}
+
+// A quote for one more 402, which it counts.
+std::string new_quote(const Visit& visit, const Route& route) {
+    const Desk& desk = *visit.desk;
+    route.challenged->fetch_add(1, std::memory_order_relaxed);
+    const Instant expires =
+        desk.env.clock.now() + std::chrono::seconds(route.config->max_timeout_seconds);
+    return desk.quotes.make(route.scope, expires, desk.env.random);
+}
+
+std::string url_of(const Visit& visit, const Route& route) {
+    return route.url_varies ? visit.site->config->origin + visit.path.text : std::string{};
 }
 
 // With a header for each thing that is said, so that more can be said: to browsers, and where the
@@ -63,29 +78,40 @@ Task<void> serve_paid(Visit& visit, const Route& route) {
     co_await call.run();
 }
 
+Task<bool> serve_record(Visit& visit) {
+    PaidCall call(visit, visit.site->unsold);
+    co_return co_await call.run_record();
+}
+
 Task<Result<void>> send_challenge(Visit& visit, const Route& route) {
+    if (visit.exchange.answered()) co_return co_await visit.exchange.flush();
     if (route.offers.empty()) {
         Refusal refusal = refuse(Reason::facilitator_unavailable);
+        const std::string& text = route.config->pattern.text;
+        log::info("payment_refused", {{"route", text}, {"code", refusal.code}});
+        visit.desk->metrics.count("x402_refused_total",
+                                  {{"route", text}, {"reason", refusal.code}});
         const std::optional<std::int64_t> soon = kRetrySoon;
         co_return co_await send_refusal(visit, std::move(refusal), soon);
     }
-    const Desk& desk = *visit.desk;
+    const std::string quote = new_quote(visit, route);
+    net::Response response = plain_challenge(route, quote, url_of(visit, route));
+    co_return co_await send_response(visit, std::move(response));
+}
+
+bool put_challenge(Visit& visit, const Route& route) {
     const Config& config = *visit.site->config;
-    const Instant expires =
-        desk.env.clock.now() + std::chrono::seconds(route.config->max_timeout_seconds);
-    const std::string quote = desk.quotes.make(route.scope, expires, desk.env.random);
-    const std::string url = route.url_varies ? config.origin + visit.path.text : std::string{};
-    route.challenged->fetch_add(1, std::memory_order_relaxed);
-    const bool fits = route.challenge.header_size(url.size()) <= limits::kRequiredHeaderBytes;
-    if (!fits || (!config.cors_origins.empty() && !visit.origin().empty())) {
-        net::Response response = plain_challenge(route, quote, url);
-        co_return co_await send_response(visit, std::move(response));
-    }
-    ChallengeAnswer answer;
-    route.challenge.render(answer, quote, url);
-    net::PreparedResponse prepared{402, answer.lines(), answer.body()};
-    if (!route.config->body_mirror) prepared.body = std::span(&kNoMirror, 1);
-    co_return co_await visit.exchange.respond_prepared(prepared);
+    if (route.offers.empty() || (!config.cors_origins.empty() && !visit.origin().empty()))
+        return false;
+    const std::string url = url_of(visit, route);
+    if (route.challenge.header_size(url.size()) > limits::kRequiredHeaderBytes) return false;
+    ChallengeValues values;
+    route.challenge.fill(values, new_quote(visit, route), url);
+    const auto put =
+        visit.exchange.put({route.challenge.head(), values.in_head(),
+                            route.challenge.body(route.config->body_mirror), values.in_body()});
+    // Where the client has left there is nothing more to do.
+    return put ? *put : visit.exchange.answered();
 }
 
 Task<void> serve_free(Visit& visit, std::size_t upstream) {

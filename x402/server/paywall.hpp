@@ -28,8 +28,15 @@ struct Visit {
 // Serves one request of a paid route that carries a payment header, or whose route cannot be sold
 // now.
 Task<void> serve_paid(Visit& visit, const Route& route);
+// Where nothing is sold: the answer to a request whose payment has bought it already, because a
+// reload changes nothing for that. False: it says nothing about this request, and nothing was
+// answered.
+Task<bool> serve_record(Visit& visit);
 // The 402 of an unpaid request: no store, no facilitator; 503 where the route cannot be sold now.
 Task<Result<void>> send_challenge(Visit& visit, const Route& route);
+// The same without a coroutine, where nothing has to be added or waited for. False: send_challenge
+// does it, or ends what was begun.
+bool put_challenge(Visit& visit, const Route& route);
 // A route that costs nothing: proxied, streaming both ways.
 Task<void> serve_free(Visit& visit, std::size_t upstream);
 

@@ -49,6 +49,7 @@ constexpr Row kAfter[] = {
     {State::working, Event::worth_paying, State::settling, Action::settle},
     {State::working, Event::not_worth, State::passed, Action::release_and_pass},
     {State::working, Event::no_answer, State::refused, Action::release_and_refuse},
+    {State::working, Event::mismatch, State::challenged, Action::release_and_challenge},
     {State::settling, Event::settled, State::serving, Action::deliver},
     {State::serving, Event::left, State::served, Action::note_delivered},
     {State::serving, Event::cut, State::undelivered, Action::note_undelivered},

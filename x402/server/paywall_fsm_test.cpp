@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <string>
 #include <vector>
 
 namespace x402::server {
@@ -49,7 +51,7 @@ TEST(PaywallFsm, NumberOfEdges) {
         after += edges(SettleMoment::after, static_cast<State>(s)).size();
     }
     EXPECT_EQ(before, 29U);
-    EXPECT_EQ(after, 31U);
+    EXPECT_EQ(after, 32U);
 }
 
 TEST(PaywallFsm, EndingActionsEndAndOthersDoNot) {
@@ -151,10 +153,104 @@ TEST(PaywallFsm, EveryWayKeepsThePromises) {
     // there the ends of claiming, working, settling and serving are counted.
     const std::size_t after =
         walk_all({SettleMoment::after, {}, {}, {}, {}, {}, {}, {}}, State::arrived);
-    EXPECT_EQ(after, 10U + 2 * (3U + 2U + 4U + 2U));
+    EXPECT_EQ(after, 10U + 2 * (3U + 3U + 4U + 2U));
     const std::size_t before =
         walk_all({SettleMoment::before, {}, {}, {}, {}, {}, {}, {}}, State::arrived);
     EXPECT_EQ(before, 10U + 2 * (3U + 4U + 3U));
+}
+
+// The whole table, written a second time: state, event, next, action, for each moment. Whatever is
+// not here cannot happen, and says so.
+struct Line {
+    State from;
+    Event event;
+    State next;
+    Action action;
+};
+
+std::vector<Line> lines_of(SettleMoment moment) {
+    using S = State;
+    using E = Event;
+    using A = Action;
+    std::vector<Line> out{{S::arrived, E::no_payment, S::challenged, A::challenge},
+                          {S::arrived, E::unreadable, S::refused, A::refuse},
+                          {S::arrived, E::payment, S::reading, A::look_up},
+                          {S::reading, E::record, S::repeated, A::answer_record},
+                          {S::reading, E::no_record, S::matching, A::check},
+                          {S::reading, E::unjudged, S::refused, A::refuse},
+                          {S::matching, E::mismatch, S::challenged, A::challenge},
+                          {S::matching, E::match, S::verifying, A::verify},
+                          {S::matching, E::unjudged, S::refused, A::refuse},
+                          {S::verifying, E::valid, S::looking_back, A::look_back},
+                          {S::verifying, E::invalid, S::challenged, A::challenge},
+                          {S::verifying, E::unjudged, S::refused, A::refuse},
+                          {S::looking_back, E::earlier, S::joining, A::join},
+                          {S::looking_back, E::none_earlier, S::claiming, A::claim},
+                          {S::looking_back, E::unjudged, S::refused, A::refuse},
+                          {S::joining, E::joined, S::repeated, A::none},
+                          {S::joining, E::not_joined, S::claiming, A::claim},
+                          {S::claiming, E::mismatch, S::challenged, A::challenge},
+                          {S::claiming, E::taken, S::repeated, A::answer_record},
+                          {S::claiming, E::unjudged, S::refused, A::refuse},
+                          {S::settling, E::failed, S::challenged, A::release_and_challenge},
+                          {S::settling, E::duplicate, S::refused, A::release_and_refuse},
+                          {S::settling, E::not_begun, S::refused, A::release_and_refuse},
+                          {S::settling, E::unknown, S::pending, A::tell_pending}};
+    const std::vector<Line> after{
+        {S::claiming, E::claimed, S::working, A::run_and_hold},
+        {S::working, E::worth_paying, S::settling, A::settle},
+        {S::working, E::not_worth, S::passed, A::release_and_pass},
+        {S::working, E::no_answer, S::refused, A::release_and_refuse},
+        {S::working, E::mismatch, S::challenged, A::release_and_challenge},
+        {S::settling, E::settled, S::serving, A::deliver},
+        {S::serving, E::left, S::served, A::note_delivered},
+        {S::serving, E::cut, S::undelivered, A::note_undelivered}};
+    const std::vector<Line> before{{S::claiming, E::claimed, S::settling, A::settle},
+                                   {S::settling, E::settled, S::working, A::run_and_stream},
+                                   {S::working, E::left, S::served, A::note_delivered},
+                                   {S::working, E::cut, S::undelivered, A::note_undelivered},
+                                   {S::working, E::no_answer, S::undelivered, A::note_undelivered}};
+    const std::vector<Line>& own = moment == SettleMoment::after ? after : before;
+    out.insert(out.end(), own.begin(), own.end());
+    return out;
+}
+
+TEST(PaywallFsm, EveryStateWithEveryEvent) {
+    for (const SettleMoment moment : kMoments) {
+        const std::vector<Line> lines = lines_of(moment);
+        for (int s = 0; s < kPaywallStates; ++s) {
+            for (int e = 0; e < kPaywallEvents; ++e) {
+                SCOPED_TRACE(std::to_string(s) + " " + std::to_string(e));
+                const auto state = static_cast<State>(s);
+                const auto event = static_cast<Event>(e);
+                const auto line = std::find_if(lines.begin(), lines.end(), [&](const Line& each) {
+                    return each.from == state && each.event == event;
+                });
+                const auto step = paywall_step(moment, state, event);
+                ASSERT_EQ(step.has_value(), line != lines.end());
+                if (!step) continue;
+                EXPECT_EQ(step->next, line->next);
+                EXPECT_EQ(step->action, line->action);
+            }
+        }
+    }
+}
+
+// The moment may turn from after to before when a payment is verified: what was reached under the
+// one must go on under the other.
+TEST(PaywallFsm, UpToTheClaimTheMomentMakesNoDifference) {
+    for (int s = 0; s <= static_cast<int>(State::joining); ++s) {
+        for (int e = 0; e < kPaywallEvents; ++e) {
+            const auto before =
+                paywall_step(SettleMoment::before, static_cast<State>(s), static_cast<Event>(e));
+            const auto after =
+                paywall_step(SettleMoment::after, static_cast<State>(s), static_cast<Event>(e));
+            ASSERT_EQ(before.has_value(), after.has_value());
+            if (!before) continue;
+            EXPECT_EQ(before->next, after->next);
+            EXPECT_EQ(before->action, after->action);
+        }
+    }
 }
 
 }  // namespace

@@ -133,26 +133,20 @@ Task<std::expected<Opened, RunFault>> open_run(Run run) {
     co_return Opened{std::move(*exchange), std::move(*head)};
 }
 
-Task<std::expected<HeldAnswer, RunFault>> hold_answer(Run run, std::size_t most) {
-    auto opened = co_await open_run(run);
-    if (!opened) co_return std::unexpected(opened.error());
-    HeldAnswer held{std::move(opened->head), {}, opened->exchange->content_length()};
-    const bool bodiless = run.head.method == "HEAD";
-    if (!bodiless && held.length.value_or(0) > most) co_return std::unexpected(RunFault::too_large);
-    const PieceShelf::Lease piece(run.pieces);
-    for (;;) {
-        const auto count = co_await opened->exchange->read(piece.span());
-        if (!count) co_return std::unexpected(fault_of(count.error()));
-        if (*count == 0) co_return held;
-        if (held.body.size() + *count > most) co_return std::unexpected(RunFault::too_large);
-        held.body.append(piece.span().data(), *count);
-    }
-}
-
 Task<Streamed> stream_answer(Stream stream) {
     net::Exchange& client = stream.client;
     Streamed out;
     if (stream.copy_most > 0) out.copy.emplace();
+    if (const auto whole = stream.upstream.take_whole()) {
+        if (whole->size() > stream.copy_most) out.copy.reset();
+        if (out.copy) out.copy->assign(*whole);
+        const auto put = client.put(stream.head, *whole);
+        out.left = put && *put;
+        if (!put || *put) co_return out;
+        const auto flushed = co_await client.flush();
+        out.left = flushed.has_value();
+        co_return out;
+    }
     const auto length = stream.upstream.content_length();
     const auto started = co_await client.start(stream.head, length);
     if (!started) co_return out;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way to the API behind the gateway and back: a request's body hashed as it streams, an answer
-// streamed with back-pressure or held until it is paid for. No payment rule is known here. One
-// core.
+// streamed with back-pressure (hold.hpp: or held until it is paid for). No payment rule is known
+// here. One core.
 #pragma once
 
 #include <memory>
@@ -103,13 +103,8 @@ private:
     bool client_left_ = false;
 };
 
-enum class RunFault { unreachable, timed_out, broken, too_large, client_left };
-
-struct HeldAnswer {
-    net::ResponseHead head;
-    std::string body;
-    std::optional<std::uint64_t> length;  // announced; for answers to HEAD
-};
+// no_room: of this process, for an answer that must be held (hold.hpp).
+enum class RunFault { unreachable, timed_out, broken, too_large, client_left, no_room };
 
 struct Run {
     net::UpstreamPool& pool;
@@ -124,9 +119,6 @@ struct Opened {
     net::ResponseHead head;
 };
 Task<std::expected<Opened, RunFault>> open_run(Run run);
-
-// The whole answer, at most `most` bytes of body; beyond it the upstream is cut off.
-Task<std::expected<HeldAnswer, RunFault>> hold_answer(Run run, std::size_t most);
 
 struct Streamed {
     bool left = false;  // to the last byte

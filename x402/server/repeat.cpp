@@ -13,6 +13,8 @@ using Event = PaywallEvent;
 using store::GrantState;
 
 constexpr std::int64_t kRetrySoon = 2;
+constexpr std::size_t kSmallAnswer = 64 * 1024;
+constexpr Duration kUnkept = std::chrono::minutes(10);
 
 }  // namespace
 
@@ -20,8 +22,27 @@ bool PaidCall::answer_kept() const {
     return record_->answer && record_->answer->until > now();
 }
 
+// Where nothing is kept for a repeat, the upstream is all that a cut answer can be had from. Never
+// on a path that is not sold any more.
 bool PaidCall::may_run() const {
-    return record_->runs < config_.timing.most_runs() && now() <= record_->updated + config_.replay;
+    if (is_unsold()) return false;
+    const bool unkept =
+        config_.timing.moment == SettleMoment::after && config_.replay <= Duration::zero();
+    const Duration window = unkept ? kUnkept : config_.replay;
+    return record_->runs < config_.timing.most_runs() && now() <= record_->updated + window;
+}
+
+// Counts the answer that came with a record; without room for it, it is let go.
+bool PaidCall::hold_record() {
+    share_.give_back();
+    if (!record_->answer || share_.grow(record_->answer->body.size())) return true;
+    record_->answer.reset();
+    return false;
+}
+
+void PaidCall::let_answer_go() {
+    record_->answer.reset();
+    share_.give_back();
 }
 
 // What to do with the record; nothing when the client was answered or has left.
@@ -38,6 +59,9 @@ Task<std::optional<Repeat>> PaidCall::next_repeat() {
         facts.may_run = may_run();
         const Repeat repeat = decide_repeat(facts);
         if (repeat != Repeat::read_body) co_return repeat;
+        // Under the seat: one payment makes us hold one body.
+        if (!seat_) seat_ = desk_.live.sit(record_->key, record_->payer);
+        if (!seat_) co_return Repeat::in_progress;
         const auto read = co_await body_.read_whole(config_.max_body);
         if (read) continue;
         say(body_.client_left() ? Reason::malformed_request : Reason::payload_too_large);
@@ -56,31 +80,19 @@ Task<void> PaidCall::answer_record() {
     if (!repeat) co_return;
     switch (*repeat) {
         case Repeat::already_used:
+            let_answer_go();
             say(Reason::payment_already_used);
             co_return co_await refuse_now(std::nullopt);
         case Repeat::stored_answer:
+            // A large one is read by one client at a time, however slowly it reads.
+            if (!seat_ && share_.size() > kSmallAnswer)
+                seat_ = desk_.live.sit(record_->key, record_->payer);
+            if (!seat_ && share_.size() > kSmallAnswer) break;
             co_return co_await deliver_stored();
-        case Repeat::undeliverable:
-            take_response();
-            say(Reason::delivery_failed).next =
-                "Ask the operator with the transaction of PAYMENT-RESPONSE.";
-            co_return co_await refuse_now(std::nullopt);
         case Repeat::await_settlement:
-        case Repeat::run_again: {
-            // Another request may have been faster: the record is read again under the seat.
-            const bool mine = co_await take_record(record_->key, record_->idempotency_key);
-            if (!mine) break;
-            // It may have learned its body meanwhile, from the run that had it.
-            if (body_.whole() && record_->body && *record_->body != body_.hash()) {
-                say(Reason::payment_already_used);
-                co_return co_await refuse_now(std::nullopt);
-            }
-            const Awaited awaited = co_await await_record();
-            if (awaited != Awaited::settled) co_return;
-            if (answer_kept()) co_return co_await deliver_stored();
-            if (record_->state == GrantState::settled && may_run()) co_return co_await run_again();
-            break;
-        }
+        case Repeat::run_again:
+        case Repeat::undeliverable:
+            co_return co_await answer_under_seat();
         case Repeat::anew:
         case Repeat::in_progress:
         case Repeat::read_body:
@@ -90,16 +102,45 @@ Task<void> PaidCall::answer_record() {
     co_await refuse_now(kRetrySoon);
 }
 
+// Another request may have been faster, or have come to its end in this moment: the record is read
+// again under the seat.
+Task<void> PaidCall::answer_under_seat() {
+    const bool mine = co_await take_record(record_->key, record_->idempotency_key);
+    // It may have learned its body meanwhile, from the run that had it.
+    if (mine && body_.whole() && record_->body && *record_->body != body_.hash()) {
+        say(Reason::payment_already_used);
+        co_return co_await refuse_now(std::nullopt);
+    }
+    if (mine) {
+        const Awaited awaited = co_await await_record();
+        if (awaited != Awaited::settled) co_return;
+        if (answer_kept()) co_return co_await deliver_stored();
+        const bool open = record_->state == GrantState::settled;
+        if (open && may_run()) co_return co_await run_again();
+        if (open) co_return co_await tell_undeliverable();
+    }
+    say(Reason::payment_in_progress);
+    co_await refuse_now(kRetrySoon);
+}
+
+// Paid, and there is nothing left to give.
+Task<void> PaidCall::tell_undeliverable() {
+    take_response();
+    say(Reason::delivery_failed).next =
+        "Ask the operator with the transaction of PAYMENT-RESPONSE.";
+    co_await refuse_now(std::nullopt);
+}
+
 // The seat of the record and what is true of it now. False when another has the seat, when it was
 // released and claimed again since (what was judged then was another grant), or when nothing is
 // left to do.
 Task<bool> PaidCall::take_record(PaymentKey key, std::string run) {
-    seat_ = desk_.live.sit(key);
+    if (!seat_) seat_ = desk_.live.sit(key, facts_->payer);
     if (!seat_) co_return false;
     auto found = co_await desk_.store.find(key);
     if (!found || !*found) co_return false;
     record_ = std::move(**found);
-    if (record_->idempotency_key != run) co_return false;
+    if (!hold_record() || record_->idempotency_key != run) co_return false;
     co_return record_->state == GrantState::settling || record_->state == GrantState::settled ||
         record_->state == GrantState::delivered;
 }
@@ -132,14 +173,23 @@ Task<PaidCall::Awaited> PaidCall::await_record() {
         // The settlement may have kept the answer longer than the record we read.
         auto found = co_await desk_.store.find(record_->key);
         if (found && *found) record_ = std::move(**found);
-        co_return Awaited::settled;
+        if (hold_record()) co_return Awaited::settled;
+        refuse_no_room();
+        co_await refuse_now(retry_after_s_);
+        co_return Awaited::told;
     }
     if (event == Event::unknown) {
         co_await tell_pending();
         co_return Awaited::told;
     }
     if (earlier_) co_return Awaited::nothing;
-    if (event == Event::failed) {
+    if (event == Event::failed && is_unsold()) {
+        // Nothing was taken, and nothing is for sale: the request is like any other here, unless
+        // its body is gone.
+        if (!visit_.exchange.request().has_body()) co_return Awaited::nothing;
+        say(Reason::route_unknown);
+        co_await refuse_now(std::nullopt);
+    } else if (event == Event::failed) {
         co_await challenge();
     } else {
         co_await refuse_now(retry_after_s_);
@@ -155,9 +205,9 @@ Task<void> PaidCall::deliver_stored() {
         say(Reason::delivery_failed);
         co_return co_await refuse_now(std::nullopt);
     }
-    net::Response response{std::move(*head), record_->answer->body};
+    net::Response response{std::move(*head), std::move(record_->answer->body)};
     mark_paid(response.head.headers);
-    set_settlement(response.head.headers);
+    tell_payment(response.head.headers);
     const auto sent = co_await send_response(visit_, std::move(response));
     desk_.metrics.count("x402_redelivered_total", {{"route", config_.pattern.text}});
     if (!sent || record_->state != GrantState::settled) co_return;
@@ -196,6 +246,7 @@ Task<Event> PaidCall::join() {
     if (answered) co_return Event::joined;
     // The earlier one came to nothing, or somebody else has it: this payment goes its own way.
     record_.reset();
+    share_.give_back();
     settlement_.reset();
     refusal_.reset();
     earlier_.reset();

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "x402/base/crash_point.hpp"
 #include "x402/base/log.hpp"
 #include "x402/protocol/codec.hpp"
 #include "x402/protocol/version.hpp"
+#include "x402/server/answers.hpp"
 
 namespace x402::server {
 namespace {
@@ -17,6 +19,10 @@ using store::GrantState;
 // Before this many calls an ambiguity is left to the facilitator; after it, proof is asked for on
 // every turn.
 constexpr std::uint32_t kTurnsBeforeProof = 3;
+
+// An answer is written with the intent to last so much longer, so that most settlements need not
+// write it again.
+constexpr Duration kLongSettlement = std::chrono::minutes(1);
 
 std::string short_detail(const Result<SettleResponse>& answer) {
     return answer ? answer->error_reason : to_string(answer.error());
@@ -91,9 +97,18 @@ Task<Settlement::Intent> Settlement::write_intent() {
         memory_.begun = true;
         co_return Intent::written;
     }
-    GrantChange change{GrantState::settling, start_.body, {}, {}, {}, start_.answer, {}};
+    GrantChange change{GrantState::settling, start_.body, {}, {}, {}, {}, {}};
+    kept_until_ = Instant::max();  // there is none
+    if (start_.answer) {
+        kept_until_ =
+            desk_.env.clock.now() + start_.replay + std::min(start_.replay, kLongSettlement);
+        change.answer = store::StoredAnswer{write_answer_head(start_.answer->head),
+                                            start_.answer->body, kept_until_};
+    }
     auto moved = co_await desk_.store.move(start_.record.key, GrantState::claimed,
                                            std::move(change), desk_.env.clock.now());
+    // From now on the store has it. Many settlements may stay open for long.
+    start_.answer.reset();
     Intent intent = moved && *moved ? Intent::written : Intent::unknown;
     if (intent == Intent::unknown) {
         log::error("settlement_not_begun",
@@ -125,6 +140,30 @@ Task<Settlement::Intent> Settlement::take_back_intent() {
     co_return *stood ? Intent::written : Intent::not_written;
 }
 
+// The stored answer with its new end. Nothing where what was written lasts long enough, or where
+// there is none.
+Task<std::optional<store::StoredAnswer>> Settlement::answer_until(Instant until) {
+    if (start_.replay <= Duration::zero() || until <= kept_until_) co_return std::nullopt;
+    auto found = co_await desk_.store.find(start_.record.key);
+    if (!found || !*found || !(*found)->answer) co_return std::nullopt;
+    kept_until_ = until;
+    (*found)->answer->until = until;
+    co_return std::move((*found)->answer);
+}
+
+// While the settlement is open its answer must not be forgotten: it may yet be paid for.
+Task<void> Settlement::keep_answer() {
+    const Instant now = desk_.env.clock.now();
+    const Duration looks = 2 * desk_.pauses.settle_most;
+    if (now + start_.replay / 2 + looks < kept_until_) co_return;
+    GrantChange change{GrantState::settling, {}, {}, {}, {}, {}, {}};
+    change.answer = co_await answer_until(now + start_.replay + 2 * looks);
+    if (!change.answer) co_return;
+    const auto kept =
+        co_await desk_.store.move(start_.record.key, GrantState::settling, std::move(change), now);
+    if (!kept || !*kept) kept_until_ = {};  // looked at again on the next turn
+}
+
 Task<bool> Settlement::end_settled(SettleResponse response) {
     GrantChange change{GrantState::settled,
                        {},
@@ -133,11 +172,8 @@ Task<bool> Settlement::end_settled(SettleResponse response) {
                        {},
                        {},
                        {}};
-    // The answer is kept from now on, however long the settlement took.
-    if (start_.answer) {
-        start_.answer->until = desk_.env.clock.now() + start_.replay;
-        change.answer = start_.answer;
-    }
+    // The answer is kept for `replay` from now on, however long the settlement took.
+    change.answer = co_await answer_until(desk_.env.clock.now() + start_.replay);
     const bool written = co_await write(GrantState::settling, std::move(change));
     if (!written) {
         publish(SettlementEnd::stopped, std::move(response));
@@ -154,14 +190,61 @@ Task<bool> Settlement::end_settled(SettleResponse response) {
     co_return true;
 }
 
-Task<bool> Settlement::end_released(SettlementEnd end) {
+// Proof may end what the facilitator's last words still call pending.
+Task<bool> Settlement::end_failed(const Result<SettleResponse>& last) {
+    const bool judged = last && outcome_of(*last) == Outcome::failed;
+    Ending ending{SettlementEnd::failed, {}, judged ? last->error_reason : std::string{}};
+    ending.response = judged ? *last : refused_with(Reason::invalid_transaction_state, last);
+    co_return co_await end_released(std::move(ending));
+}
+
+// The transaction stays with the record, for whoever sends this payment again: the money has moved.
+Task<bool> Settlement::end_duplicate(const Result<SettleResponse>& last) {
+    const bool judged = last && is_duplicate(*last);
+    Ending ending{SettlementEnd::duplicate, {}, {}};
+    ending.response = judged ? *last : refused_with(Reason::duplicate_settlement, last);
+    if (!proven_transaction_.empty()) ending.response->transaction = proven_transaction_;
+    co_return co_await end_released(std::move(ending));
+}
+
+Task<bool> Settlement::end_not_begun() {
+    Ending ending{SettlementEnd::not_begun, {}, {}};
+    co_return co_await end_released(std::move(ending));
+}
+
+Task<bool> Settlement::end_released(Ending ending) {
     GrantChange change{GrantState::released, {}, {}, {}, {}, {}, {}};
+    if (ending.end == SettlementEnd::duplicate) {
+        change.response = json::dump(x402::write(*ending.response));
+        change.transaction = ending.response->transaction;
+    }
     const bool written = co_await write(GrantState::settling, std::move(change));
-    count(end == SettlementEnd::duplicate ? "duplicate" : "failed");
+    if (written && ending.end != SettlementEnd::not_begun) note_loss(ending.why);
+    count(ending.end == SettlementEnd::duplicate ? "duplicate" : "failed");
     log::warn("payment_not_settled",
               {{"key", start_.record.key.value()}, {"route", start_.record.route}});
-    publish(written ? end : SettlementEnd::stopped, std::nullopt);
+    publish(written ? ending.end : SettlementEnd::stopped, std::move(ending.response));
     co_return true;
+}
+
+// Once a payment, whoever still waits for it: a record is released once.
+void Settlement::note_loss(std::string_view why) {
+    const store::GrantRecord& record = start_.record;
+    const Instant now = desk_.env.clock.now();
+    if (record.runs == 0 || !is_payers_loss(record.usable_until, now, why)) return;
+    desk_.metrics.count("x402_loss_total", {{"route", record.route}});
+    desk_.losses.note(record.payer, record.route, now);
+}
+
+SettleResponse Settlement::refused_with(Reason reason, const Result<SettleResponse>& last) const {
+    SettleResponse told = last.value_or(SettleResponse{});
+    told.success = false;
+    told.error_reason = std::string(to_string(reason));
+    told.error_message.clear();
+    told.extra.clear();
+    if (told.network.empty()) told.network = start_.record.network;
+    if (told.payer.empty()) told.payer = start_.record.payer;
+    return told;
 }
 
 SettleResponse Settlement::response_from_proof() const {
@@ -203,20 +286,22 @@ Task<bool> Settlement::turn() {
         fail(Errc::interrupted, "this facilitator is no longer configured");
     if (api != nullptr) {
         const SettleContext context{start_.record.idempotency_key, {}};
+        X402_CRASH_POINT("out.settle", before);
         answer = co_await api->settle(start_.request, context);
+        X402_CRASH_POINT("out.settle", after);
     }
-    const SettleReply reply = read_reply(answer, start_.request.requirements);
+    const SettleReply reply = read_reply(answer, start_.request.requirements, start_.record.payer);
     const SettleVerdict verdict = judge(memory_, reply);
     if (answer) publish(SettlementEnd::running, *answer);
     switch (verdict) {
         case SettleVerdict::settled:
             co_return co_await end_settled(*answer);
         case SettleVerdict::failed:
-            co_return co_await end_released(SettlementEnd::failed);
+            co_return co_await end_failed(answer);
         case SettleVerdict::duplicate:
-            co_return co_await end_released(SettlementEnd::duplicate);
+            co_return co_await end_duplicate(answer);
         case SettleVerdict::give_back:
-            co_return co_await end_released(SettlementEnd::not_begun);
+            co_return co_await end_not_begun();
         case SettleVerdict::again:
         case SettleVerdict::prove:
             break;
@@ -226,8 +311,8 @@ Task<bool> Settlement::turn() {
     if (verdict == SettleVerdict::again && turns_ < kTurnsBeforeProof) co_return false;
     const Proof proof = co_await prove(reply == SettleReply::duplicate);
     if (proof == Proof::settled) co_return co_await end_settled(response_from_proof());
-    if (proof == Proof::unused) co_return co_await end_released(SettlementEnd::failed);
-    if (proof == Proof::foreign) co_return co_await end_released(SettlementEnd::duplicate);
+    if (proof == Proof::unused) co_return co_await end_failed(answer);
+    if (proof == Proof::foreign) co_return co_await end_duplicate(answer);
     co_return false;
 }
 
@@ -249,6 +334,7 @@ Task<void> run_settlement(std::shared_ptr<Settlement> settlement) {
         const std::uint64_t seen = desk.stopping.count();
         ended = co_await self.turn();
         if (ended) break;
+        co_await self.keep_answer();
         if (!unknown && self.memory_.begun) count_pending(desk, 1);
         unknown = unknown || self.memory_.begun;
         if (desk.jobs.closed()) {
@@ -259,7 +345,7 @@ Task<void> run_settlement(std::shared_ptr<Settlement> settlement) {
         pause = std::min(2 * pause, desk.pauses.settle_most);
     }
     if (unknown) count_pending(desk, -1);
-    desk.live.drop(self.start_.record.key);
+    desk.live.drop(self.start_.record.key, self);
 }
 
 std::shared_ptr<Settlement> settle_grant(const std::shared_ptr<Desk>& desk, SettlementStart start,
@@ -276,8 +362,8 @@ Result<SettlementStart> start_from_record(store::GrantRecord record, const Modul
                                           Duration replay) {
     SettlementStart start;
     X402_TRY(start.request, read_facilitator_request(record.settle_request, modules.names()));
-    start.answer = record.answer;
     start.replay = replay;
+    record.answer.reset();  // the store has it
     start.record = std::move(record);
     return start;
 }

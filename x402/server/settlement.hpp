@@ -15,6 +15,7 @@
 #include "x402/net/runtime.hpp"
 #include "x402/server/desk.hpp"
 #include "x402/server/grant_fsm.hpp"
+#include "x402/server/hold.hpp"
 
 namespace x402::server {
 
@@ -22,7 +23,7 @@ enum class SettlementEnd {
     running,
     settled,
     failed,     // released; the facilitator's words are in `response`
-    duplicate,  // released; somebody else's settlement used the payment
+    duplicate,  // released; somebody else's settlement used the payment, and the record knows it
     not_begun,  // released: no facilitator or no store could be had
     stopped,    // this process ends; the record says settling
 };
@@ -33,11 +34,11 @@ struct SettlementView {
 };
 
 struct SettlementStart {
-    store::GrantRecord record;   // claimed, or settling for one that was found
-    FacilitatorRequest request;  // what record.settle_request says
-    std::optional<Hash32> body;  // written together with the intent
-    std::optional<store::StoredAnswer> answer;
-    Duration replay{};  // how long the answer is kept from the settlement on
+    store::GrantRecord record;                 // claimed, or settling for one that was found
+    FacilitatorRequest request;                // what record.settle_request says
+    std::optional<Hash32> body;                // written together with the intent
+    std::shared_ptr<const HeldAnswer> answer;  // written with it as well, and then let go
+    Duration replay{};                         // how long the answer is kept from the settlement on
 };
 
 class Settlement {
@@ -45,6 +46,7 @@ public:
     Settlement(std::shared_ptr<Desk> desk, SettlementStart start)
         : keep_(std::move(desk)), desk_(*keep_), start_(std::move(start)) {}
 
+    const std::string& payer() const noexcept { return start_.record.payer; }
     SettlementView view() const;
     // The view when it has ended, or when `limit` has passed.
     Task<SettlementView> wait(Duration limit);
@@ -59,9 +61,21 @@ private:
     Task<bool> turn();  // one call and what follows from it; true at the end
     Task<Proof> prove(bool told_duplicate);
     Task<bool> end_settled(SettleResponse response);
-    Task<bool> end_released(SettlementEnd end);
+    Task<std::optional<store::StoredAnswer>> answer_until(Instant until);
+    Task<void> keep_answer();
+    Task<bool> end_failed(const Result<SettleResponse>& last);
+    Task<bool> end_duplicate(const Result<SettleResponse>& last);
+    struct Ending {
+        SettlementEnd end = SettlementEnd::failed;
+        std::optional<SettleResponse> response;
+        std::string why;  // the facilitator's own code, where it judged
+    };
+    Task<bool> end_not_begun();
+    Task<bool> end_released(Ending ending);
+    void note_loss(std::string_view why);
     Task<bool> write(store::GrantState from, store::GrantChange change);
     SettleResponse response_from_proof() const;
+    SettleResponse refused_with(Reason reason, const Result<SettleResponse>& last) const;
     void publish(SettlementEnd end, std::optional<SettleResponse> response);
     void count(std::string_view outcome);
 
@@ -70,6 +84,7 @@ private:
     SettlementStart start_;
     SettleMemory memory_;
     std::uint32_t turns_ = 0;
+    Instant kept_until_{};  // the stored answer, as far as we know
     std::string proven_transaction_;
     Bell bell_;
     mutable std::mutex mutex_;

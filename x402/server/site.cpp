@@ -130,7 +130,10 @@ Result<std::shared_ptr<Site>> build_site(std::shared_ptr<const Config> config,
                                             {},
                                             {},
                                             0,
-                                            config->warnings});
+                                            config->warnings,
+                                            {},
+                                            {}});
+    site->unsold.config = &site->unsold_config;
     X402_TRY(const auto parts, net::split_url(config->origin));
     site->origin_scheme = parts.scheme;
     site->origin_host = parts.origin().substr(parts.scheme.size() + 3);

@@ -48,6 +48,9 @@ struct Site {
     std::string origin_scheme;
     std::size_t open_upstream = 0;  // of what is not routed and open
     std::vector<std::string> warnings;
+    // For payments whose route is gone: nothing is offered, and no upstream is asked.
+    RouteConfig unsold_config;
+    Route unsold;
 };
 
 // An error names the route and says what to change: no facilitator settles an offer, or its 402 is

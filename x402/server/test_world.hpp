@@ -81,6 +81,8 @@ struct WorldOptions {
     std::optional<crypto::Secret> secret;
     std::function<std::unique_ptr<store::GrantStore>(std::unique_ptr<store::GrantStore>)> wrap;
     std::size_t most_settlements = limits::kQueuedSettlements;
+    std::size_t most_per_payer = kMostPerPayer;
+    Duration housekeeping = std::chrono::minutes(1);
 };
 
 struct Pay {
@@ -114,7 +116,8 @@ public:
     std::optional<store::GrantRecord> grant(const std::string& nonce,
                                             const std::string& payer = "toy1alice");
     // Whether the grant comes to this state within two seconds: its last write follows the answer.
-    bool reaches(const std::string& nonce, store::GrantState state);
+    bool reaches(const std::string& nonce, store::GrantState state,
+                 const std::string& payer = "toy1alice");
     std::string metrics();
     void run(std::function<Task<void>()> work);
 
@@ -124,8 +127,10 @@ public:
         int status = 200;
         std::string body = "sunny";
         net::Headers headers;
-        std::shared_ptr<Latch> hold;  // before it answers
-        bool cut = false;             // breaks off in the middle
+        std::shared_ptr<Latch> hold;       // before it answers
+        std::shared_ptr<Latch> hold_rest;  // between the two halves of the body
+        Duration drip{};                   // between any two bytes of it
+        bool cut = false;                  // breaks off in the middle
         std::atomic<int> calls{0};
         net::RequestHead last;
         std::string last_body;

@@ -125,6 +125,29 @@ private:
     NoWallets wallets_;
 };
 
+// The body in two halves, or byte by byte; it may be that nobody listens any more.
+Task<void> answer_slowly(std::shared_ptr<World::Upstream> upstream, net::Exchange& exchange,
+                         const net::Response& response) {
+    const bool drips = upstream->drip > Duration::zero();
+    const auto started = co_await exchange.start(response.head, response.body.size());
+    const std::size_t piece = drips ? 1 : (response.body.size() + 1) / 2;
+    Bell never;
+    bool good = started.has_value();
+    for (std::size_t at = 0; good && at < response.body.size(); at += piece) {
+        const auto written = co_await exchange.write(response.body.substr(at, piece));
+        good = written.has_value();
+        if (drips) {
+            const std::uint64_t seen = never.count();
+            co_await never.wait(seen, upstream->drip);
+        } else if (at == 0) {
+            co_await upstream->hold_rest->wait();
+        }
+    }
+    if (!good) co_return;
+    const auto finished = co_await exchange.finish();
+    static_cast<void>(finished);
+}
+
 Task<void> serve_upstream(std::shared_ptr<World::Upstream> upstream, net::Exchange& exchange) {
     ++upstream->calls;
     const auto body = co_await exchange.read_all(1 << 24);
@@ -142,6 +165,8 @@ Task<void> serve_upstream(std::shared_ptr<World::Upstream> upstream, net::Exchan
         response.body = upstream->body;
     }
     if (hold) co_await hold->wait();
+    if (upstream->hold_rest || upstream->drip > Duration::zero())
+        co_return co_await answer_slowly(upstream, exchange, response);
     if (!cut) {
         const auto sent = co_await exchange.respond(response);
         static_cast<void>(sent);
@@ -296,6 +321,7 @@ World::World(WorldOptions options) {
     pauses.settle_first = Duration{5};
     pauses.settle_most = Duration{20};
     pauses.supported_retry = Duration{20};
+    pauses.housekeeping = options.housekeeping;
     GatewayOptions made{std::move(*read),
                         *modules_,
                         std::move(facilitators),
@@ -306,7 +332,8 @@ World::World(WorldOptions options) {
                         options.chains,
                         options.secret ? options.secret->clone() : crypto::Secret(Bytes(32, 7)),
                         pauses,
-                        options.most_settlements};
+                        options.most_settlements,
+                        options.most_per_payer};
     std::string why;
     run([&] { return start_gateway(made, gateway_, why); });
     EXPECT_TRUE(gateway_ != nullptr) << why;
@@ -413,9 +440,9 @@ std::optional<store::GrantRecord> World::grant(const std::string& nonce, const s
     return out;
 }
 
-bool World::reaches(const std::string& nonce, store::GrantState state) {
+bool World::reaches(const std::string& nonce, store::GrantState state, const std::string& payer) {
     for (int turn = 0; turn < 1000; ++turn) {
-        const auto found = grant(nonce);
+        const auto found = grant(nonce, payer);
         if (found && found->state == state) return true;
         std::this_thread::sleep_for(Duration{2});
     }

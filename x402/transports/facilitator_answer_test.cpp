@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "x402/protocol/codec.hpp"
 
 namespace x402::transports {
@@ -56,6 +59,9 @@ TEST(JudgeSettle, Attack10Judgements) {
         {"200 pending", 200, kPending, Outcome::unknown},
         {"500 pending", 500, kPending, Outcome::unknown},
         {"503 pending", 503, kPending, Outcome::unknown},
+        {"pending in the message alone", 200,
+         R"({"success":false,"errorReason":"x","errorMessage":"settlement_pending: 0x1"})",
+         Outcome::unknown},
         {"500 lost sight", 500, R"({"success":false,"errorReason":"unexpected_error"})",
          Outcome::unknown},
     };
@@ -66,6 +72,35 @@ TEST(JudgeSettle, Attack10Judgements) {
         EXPECT_EQ(outcome_of(*got), row.want);
     }
     EXPECT_EQ(judge_settle(answer(500, kPending), kAsked, names())->transaction, "0x1");
+}
+
+// Every code that we know, whatever status carries it: none grants, and those by which facilitators
+// say that they lost sight of a settlement refuse nothing either.
+TEST(JudgeSettle, EveryKnownReason) {
+    static constexpr std::string_view kCodes[] = {
+#define X402_REASON(name, wire, status, retryable, sentence, next) wire,
+#include "x402/protocol/reasons.def"
+#undef X402_REASON
+    };
+    static constexpr std::string_view kLost[] = {"settlement_pending", "unexpected_settle_error",
+                                                 "unexpected_error",
+                                                 "post_settlement_transfer_not_confirmed"};
+    EXPECT_GT(std::size(kCodes), 50U);
+    std::size_t lost = 0;
+    for (const std::string_view code : kCodes) {
+        const bool unknown = std::find(std::begin(kLost), std::end(kLost), code) != std::end(kLost);
+        lost += unknown ? 1 : 0;
+        for (const int status : {200, 400, 402, 409, 412, 500, 503}) {
+            SCOPED_TRACE(std::string(code) + " " + std::to_string(status));
+            const auto got = judge_settle(
+                answer(status, R"({"success":false,"errorReason":")" + std::string(code) + "\"}"),
+                kAsked, names());
+            ASSERT_TRUE(got);
+            EXPECT_EQ(outcome_of(*got), unknown ? Outcome::unknown : Outcome::failed);
+            EXPECT_EQ(is_duplicate(*got), code == "duplicate_settlement");
+        }
+    }
+    EXPECT_GE(lost, 2U);
 }
 
 // Errc::invalid, unauthorized, too_large and unreachable say "nothing was begun"; nothing else may.
@@ -104,6 +139,14 @@ TEST(JudgeSettle, Attack09And10NoJudgement) {
         {"twice", 200,
          R"({"success":false,"success":true,"transaction":"0x1","network":"eip155:84532"})",
          Errc::bad_peer},
+        {"reason number", 200, R"({"success":false,"errorReason":7})", Errc::bad_peer},
+        {"payer object", 200,
+         R"({"success":true,"transaction":"0x1","network":"eip155:84532","payer":{}})",
+         Errc::bad_peer},
+        {"network number", 200, R"({"success":true,"transaction":"0x1","network":84532})",
+         Errc::bad_peer},
+        {"cut off", 200, R"({"success":true,"transaction":"0x1","netw)", Errc::bad_peer},
+        {"two objects", 200, R"({"success":false}{"success":true})", Errc::bad_peer},
         {"array", 200, "[]", Errc::bad_peer},
         {"empty", 200, "", Errc::bad_peer},
         {"no content", 204, "", Errc::bad_peer},
@@ -178,6 +221,14 @@ TEST(JudgeVerify, Table) {
          Errc::bad_peer},
         {"missing", 200, "{}", {}, Errc::bad_peer},
         {"text", 200, R"({"isValid":"true"})", {}, Errc::bad_peer},
+        {"number", 200, R"({"isValid":1})", {}, Errc::bad_peer},
+        {"null", 200, R"({"isValid":null})", {}, Errc::bad_peer},
+        {"twice", 200, R"({"isValid":false,"isValid":true})", {}, Errc::bad_peer},
+        {"cut off", 200, R"({"isValid":true,"pay)", {}, Errc::bad_peer},
+        {"reason number", 200, R"({"isValid":false,"invalidReason":7})", {}, Errc::bad_peer},
+        {"html with 200", 200, "<html>", {}, Errc::bad_peer},
+        {"redirect", 307, "", {}, Errc::bad_peer},
+        {"slow down", 429, "", {}, Errc::unavailable},
         {"garbled with 400", 400, R"({"isValid":"false"})", {}, Errc::bad_peer},
         {"html", 503, "<html>", {}, Errc::unavailable},
         {"unauthorized", 401, "", {}, Errc::unauthorized},

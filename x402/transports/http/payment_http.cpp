@@ -16,7 +16,8 @@ constexpr std::array<std::string_view, 8> kLayerHeaders = {
     headers::kPaymentSignature,    headers::kPaymentV1,         headers::kPaymentRequired,
     headers::kPaymentResponse,     headers::kPaymentResponseV1, headers::kSignInWithX,
     headers::kSettlementOverrides, headers::kExtensionResponses};
-constexpr std::string_view kOwnPrefix = "X402-";
+// The second is how people write the first.
+constexpr std::array<std::string_view, 2> kOwnPrefixes = {"X402-", "X-402-"};
 
 constexpr char folded(char c) noexcept {
     if (c == '_') return '-';
@@ -159,7 +160,11 @@ Result<void> set_settlement(net::Headers& to, const SettleResponse& response, in
 }
 
 bool is_payment_layer_header(std::string_view name) noexcept {
-    if (same_folded(name.substr(0, kOwnPrefix.size()), kOwnPrefix)) return true;
+    const bool own =
+        std::any_of(kOwnPrefixes.begin(), kOwnPrefixes.end(), [&](std::string_view prefix) {
+            return same_folded(name.substr(0, prefix.size()), prefix);
+        });
+    if (own) return true;
     return std::any_of(kLayerHeaders.begin(), kLayerHeaders.end(),
                        [&](std::string_view known) { return same_folded(name, known); });
 }
