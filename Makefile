@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 NODE := tests/node.sh
 
-.PHONY: help setup build demo check test bench fuzz tidy format install times clean
+.PHONY: help setup build demo check test bench fuzz attacks soak mutate tidy format install times clean
 
 help:
 	@echo "make demo     build, start a local world, and pay for calls as an agent would (DEMO_ONESHOT=1: then exit)"
@@ -14,6 +14,9 @@ help:
 	@echo "make test     everything; closes with 'N passed, N failed'"
 	@echo "make bench    measure against the peers, writes bench/RESULTS.md"
 	@echo "make fuzz     a minute for each parser"
+	@echo "make attacks  what must not succeed, tried against real processes; writes docs/attacks.md"
+	@echo "make soak     an hour of mixed traffic: nothing lost, memory and descriptors flat (SOAK_SECONDS)"
+	@echo "make mutate   plants faults one at a time and sees whether the tests notice"
 	@echo "make tidy     layering, file sizes, generated documents, clang-tidy"
 	@echo "make format   clang-format over x402/, apps/, tests/"
 	@echo "make install  into PREFIX (default /usr/local)"
@@ -42,6 +45,17 @@ fuzz:
 	@tools/setup.sh fuzz
 	@tools/build.sh fuzz all
 	@python3 tools/run_fuzz.py
+
+attacks: build
+	@mkdir -p build/reports
+	@$(NODE) --test --test-concurrency=1 --test-reporter=tap tests/attacks/*.test.mjs > build/reports/attacks.tap; \
+	  status=$$?; python3 tools/attacks_doc.py --results build/reports/attacks.tap; exit $$status
+
+soak: build
+	@SOAK_SECONDS=$${SOAK_SECONDS:-3600} $(NODE) --test tests/soak/soak.test.mjs
+
+mutate: setup
+	@python3 tools/mutate.py
 
 tidy: setup
 	@python3 tools/rooms.py

@@ -98,13 +98,13 @@ export function paidRoute(world, { match = "GET /weather", price = "$0.001", ...
 async function startOurs(
   role,
   { config, env },
-  { dir = newFolder(role), env: moreEnv, deadlineMs } = {},
+  { dir = newFolder(role), env: moreEnv, command = X402, args = [], deadlineMs } = {},
 ) {
   writeFileSync(join(dir, `${role}.toml`), toToml(config));
   const started = await startRole({
     name: `x402-${role}`,
-    command: X402,
-    args: [role, "--config", join(dir, `${role}.toml`)],
+    command,
+    args: [role, "--config", join(dir, `${role}.toml`), ...args],
     cwd: dir,
     env: { ...env, ...moreEnv },
     deadlineMs,
@@ -114,7 +114,7 @@ async function startOurs(
 }
 
 // Both return what startRole returns, and { dir, url, admin }. Besides the options of the config:
-// dir, env, deadlineMs.
+// dir, env, command (instead of the binary), args (further flags), deadlineMs.
 export function startFacilitator(world, options = {}) {
   return startOurs("facilitator", facilitatorConfig(world, options), options);
 }
