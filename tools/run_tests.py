@@ -3,7 +3,8 @@
 """Runs the tests and closes with 'N passed, N failed'.
 
 check: tools and unit tests of build/dev, and one end-to-end payment.
-all:   builds twice (release; address and undefined sanitizers for the unit tests) and runs everything.
+all:   builds twice (release; address and undefined sanitizers, with the hooks of tests, for the unit tests and for
+       the crash suite) and runs everything.
 
 Every suite prints one line with its counts and seconds; the output of a failing one is shown whole.
 """
@@ -18,6 +19,10 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REPORTS = os.path.join(ROOT, "build", "reports")
 NODE = os.path.join(ROOT, "tests", "node.sh")
+
+
+# What kills a role at a write needs a binary with the hooks of tests (x402/base/crash_point.hpp).
+HOOKED = [f"{ROOT}/tests/crash/points.test.mjs"]
 
 
 class Totals:
@@ -82,10 +87,10 @@ def unit_tests(totals, preset):
         gtest(totals, program, preset)
 
 
-def node_tests(totals, files, timeout=900):
+def node_tests(totals, files, timeout=900, env=None):
     for file in files:
         name = os.path.relpath(file, ROOT)
-        code, output, seconds = run([NODE, "--test", "--test-reporter=tap", file], timeout)
+        code, output, seconds = run([NODE, "--test", "--test-reporter=tap", file], timeout, env)
         counts = {word: int(found[-1]) if (found := re.findall(rf"^# {word} (\d+)$", output, re.M)) else 0
                   for word in ("pass", "fail", "cancelled")}
         failed = counts["fail"] + counts["cancelled"]
@@ -108,14 +113,21 @@ def tools(totals):
     tool(totals, "layering (tools/rooms.py)", ["python3", "tools/rooms.py"])
     tool(totals, "sizes and headers (tools/tidy.py)", ["python3", "tools/tidy.py"])
     tool(totals, "docs/reasons.md is current", ["python3", "tools/reasons_doc.py", "--check"])
+    tool(totals, "docs/attacks.md is current", ["python3", "tools/attacks_doc.py", "--check"])
+    tool(totals, "faults still fit (tools/mutate.py)", ["python3", "tools/mutate.py", "--check"])
 
 
 def slow_suites():
     """End-to-end files in a fixed order, the most telling ones first."""
     files = []
-    for folder in ("contracts", "devnet", "lib", "e2e", "interop", "conformance", "embed", "add_a_chain"):
+    for folder in ("contracts", "devnet", "lib", "e2e", "interop", "conformance", "attacks", "crash", "soak",
+                   "embed", "add_a_chain"):
         files += sorted(glob.glob(f"{ROOT}/tests/{folder}/*.test.mjs"))
-    return files + sorted(glob.glob(f"{ROOT}/bench/*.test.mjs"))
+    return [file for file in files if file not in HOOKED] + sorted(glob.glob(f"{ROOT}/bench/*.test.mjs"))
+
+
+def hooked_suites(totals):
+    node_tests(totals, HOOKED, env={"X402_BIN": f"{ROOT}/build/asan/x402"})
 
 
 def finish(totals):
@@ -139,6 +151,7 @@ def main():
             node_tests(totals, slow_suites())
         if build(totals, "asan", "all", "header_check"):
             unit_tests(totals, "asan")
+            hooked_suites(totals)
     total = time.monotonic() - started
     tests = sum(seconds for _, seconds in totals.times)
     print(f"in {total:.0f} s, {tests:.0f} s of it tests")
