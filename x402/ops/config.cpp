@@ -8,6 +8,8 @@
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
+#include "x402/ops/toml_scan.hpp"
+
 namespace x402::ops {
 namespace {
 
@@ -133,10 +135,24 @@ std::string nearest_word(std::string_view key) {
     return {};
 }
 
+// `before` is all that stands in front of it.
+std::unexpected<Error> stray_byte(std::string_view before, std::string_view name) {
+    const auto lines = std::count(before.begin(), before.end(), '\n');
+    const std::size_t last = before.rfind('\n');
+    const std::size_t column =
+        last == std::string_view::npos ? before.size() + 1 : before.size() - last;
+    const std::string place = std::string(name) + ":" + std::to_string(lines + 1);
+    return fail_field(
+        Errc::invalid, place,
+        place + ":" + std::to_string(column) + ": a character beyond ASCII outside of a text",
+        "put the text in quotes");
+}
+
 }  // namespace
 
 Result<Tree> parse_toml(std::string_view text, std::string_view name) {
     if (text.size() > kMaxBytes) return fail(Errc::too_large, std::string(name) + ": over 1 MiB");
+    if (const auto stray = find_stray_byte(text)) return stray_byte(text.substr(0, *stray), name);
     const toml::parse_result parsed = toml::parse(text, std::string(name));
     if (!parsed) {
         const auto& error = parsed.error();
