@@ -11,6 +11,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { House } from "../lib/house.mjs";
 import { startGateway } from "../lib/x402bin.mjs";
 
@@ -126,7 +127,17 @@ function send(url, bytes) {
   });
 }
 
-const shown = ({ method, url, body }) => ({ method, url, body });
+const shown = ({ method, url, body }) => ({ method, url: url.replace("http://gateway.test/", "/"), body });
+
+// What the gateway answers by itself is missing upstream; nothing may be there that Node did not read, or in
+// another order.
+function isPartOf(passed, read) {
+  let at = 0;
+  return passed.every((one) => {
+    while (at < read.length && !isDeepStrictEqual(one, read[at])) at += 1;
+    return at++ < read.length;
+  });
+}
 
 before(async () => {
   plain = await house.add(startReader());
@@ -160,7 +171,7 @@ test("the gateway and Node read the same requests from the same bytes", async (t
     // A length among the trailers says nothing, and we drop it as section 6.5.1 of RFC 9110 demands.
     if (bytes.includes("chunked\t") || bytes.includes("0\r\nContent-Length: 3")) continue;
     const what = `case ${i} of seed ${SEED}: ${JSON.stringify(bytes.toString("latin1"))}`;
-    assert.deepEqual(passed, read.slice(0, passed.length), what);
+    if (!isPartOf(passed, read)) assert.deepEqual(passed, read, what);
     tally[passed.length === read.length ? "same" : "stricter"] += 1;
   }
   t.diagnostic(`read alike ${tally.same}, the gateway stricter ${tally.stricter}`);

@@ -94,6 +94,9 @@ class BodyDecoder {
 public:
     BodyDecoder() noexcept : BodyDecoder(Framing::none, 0) {}
     BodyDecoder(Framing framing, std::uint64_t length) noexcept;
+    // For answers: what is dropped anyway, extensions and trailers, may be any text. In a request
+    // another reader could take it for the next one.
+    void tolerate() noexcept { tolerant_ = true; }
 
     struct Step {
         std::size_t consumed = 0;  // of the input
@@ -132,6 +135,7 @@ private:
 
     Framing framing_;
     State state_ = State::done;
+    bool tolerant_ = false;
     std::uint64_t left_ = 0;  // of the chunk or of the body
     int digits_ = 0;
     std::size_t line_ = 0;  // bytes of the running size line, or of all trailers

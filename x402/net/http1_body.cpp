@@ -21,6 +21,10 @@ int hex_digit(char c) noexcept {
     return -1;
 }
 
+bool is_space(char c) noexcept {
+    return c == ' ' || c == '\t';
+}
+
 bool is_text_char(char c) noexcept {
     const auto u = static_cast<unsigned char>(c);
     return u == '\t' || (u >= 0x20 && u != 0x7f);
@@ -107,9 +111,9 @@ Read<void> BodyDecoder::framing_char(char c) {
             return expect(';', State::extension_start);
         }
         case State::extension_start:
-            // Something has to be named (RFC 9112 section 7.1.1).
-            if (c == '\r') return bad;
-            state_ = State::extension;
+            // Something has to be named, with or without white space before it (RFC 9112 7.1.1).
+            if (!tolerant_ && !is_space(c) && !is_token({&c, 1})) return bad;
+            if (tolerant_ || !is_space(c)) state_ = State::extension;
             [[fallthrough]];
         case State::extension:
             if (++line_ > kSizeLineBytes) return std::unexpected(Fault::chunk_too_long);
@@ -162,8 +166,10 @@ Read<void> BodyDecoder::trailer_char(char c) {
         state_ = State::trailer;
         return {};
     }
-    if (!is_token({&c, 1})) return std::unexpected(Fault::bad_chunk);
-    state_ = State::trailer_name;
+    const bool named = is_token({&c, 1});
+    if (!named && (!tolerant_ || is_space(c) || c == ':' || !is_text_char(c)))
+        return std::unexpected(Fault::bad_chunk);
+    state_ = tolerant_ ? State::trailer : State::trailer_name;
     return {};
 }
 

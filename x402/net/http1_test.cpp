@@ -338,6 +338,7 @@ TEST(BodyDecoder, ChunkedRefusals) {
         {"many zeros", std::string(16, '0') + "\r\n\r\n", "chunk_too_long"},
         {"long extension", "3;" + std::string(300, 'x') + "\r\nabc\r\n", "chunk_too_long"},
         {"extension without a name", "3;\r\nabc\r\n0\r\n\r\n", "bad_chunk"},
+        {"extension of spaces", "3; \t\r\nabc\r\n0\r\n\r\n", "bad_chunk"},
         {"trailer that is a request", "0\r\nGET /b HTTP/1.1\r\n\r\n", "bad_chunk"},
         {"trailer without a colon", "0\r\nA\r\n\r\n", "bad_chunk"},
         {"trailer without a name", "0\r\n: b\r\n\r\n", "bad_chunk"},
@@ -351,6 +352,25 @@ TEST(BodyDecoder, ChunkedRefusals) {
         SCOPED_TRACE(row.name);
         EXPECT_EQ(decode({Framing::chunked, 0}, row.wire, 7, 64).fault, row.want);
     }
+}
+
+// What is dropped anyway may be any text in an answer: breaking it off would take the buyer's money
+// for a cut body.
+TEST(BodyDecoder, AnswersMayBeSloppyWhereItIsDropped) {
+    for (const char* end :
+         {"3;\r\nabc\r\n0\r\n\r\n", "3; a=b\r\nabc\r\n0\r\n\r\n",
+          "3\r\nabc\r\n0\r\nno colon\r\n\r\n", "3\r\nabc\r\n0\r\nA : b\r\n\r\n"}) {
+        SCOPED_TRACE(end);
+        BodyDecoder decoder(Framing::chunked, 0);
+        decoder.tolerate();
+        const Decoded got = decode(decoder, end, 1, 64);
+        EXPECT_EQ(got.body, "abc");
+        EXPECT_TRUE(got.done);
+    }
+    BodyDecoder decoder(Framing::chunked, 0);
+    decoder.tolerate();
+    EXPECT_EQ(decode(decoder, "3\r\nabc\r\n0\r\n folded\r\n\r\n", 1, 64).fault, "bad_chunk");
+    EXPECT_TRUE(decode({Framing::chunked, 0}, "3; a=b\r\nabc\r\n0\r\n\r\n", 1, 64).done);
 }
 
 TEST(BodyDecoder, LengthAndClose) {

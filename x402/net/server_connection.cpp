@@ -36,7 +36,7 @@ constexpr std::size_t kKeptBuffer = 16 * 1024;
 constexpr std::size_t kJoinedBody = 16 * 1024;  // a body up to this is copied behind its head
 constexpr std::uint64_t kDrainedBody =
     64 * 1024;  // of a request's body that the handler did not read
-constexpr std::size_t kLingerBytes = 256 * 1024;
+constexpr std::size_t kLingerBytes = 16 * 1024 * 1024;  // what may be under way, and more
 constexpr Duration kLinger{1000};
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
@@ -113,7 +113,10 @@ private:
     void flush_held() noexcept;
     void reset_socket() noexcept;
     std::string_view unread() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
-    void set_deadline(Duration wait) noexcept { due_ = std::chrono::steady_clock::now() + wait; }
+    void set_deadline(Duration wait) noexcept {
+        due_ = std::chrono::steady_clock::now() + wait;
+        expired_ = false;
+    }
     std::unexpected<Error> broken(const char* what) const {
         return fail(expired_ ? Errc::timeout : Errc::interrupted, what);
     }
@@ -346,10 +349,11 @@ Task<void> Connection::linger() {
     error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_send, ignored);
     set_deadline(kLinger);
-    std::array<char, 4096> scratch;
+    std::array<char, 16 * 1024> scratch;
     for (std::size_t seen = 0; seen < kLingerBytes;) {
         const ReadOutcome some = co_await socket_.read(scratch);
-        if (some.error || some.count == 0) break;
+        // The deadline may pass between a read's end and its being told.
+        if (some.error || some.count == 0 || expired_) break;
         seen += some.count;
     }
 }

@@ -254,6 +254,7 @@ Task<Result<ResponseHead>> Exchange::read_head() {
     head_read_ = true;
     keep_ = traits_.keep_alive;
     body_ = http1::BodyDecoder(traits_.framing, traits_.content_length.value_or(0));
+    body_.tolerate();
     remove_hop_by_hop(head.headers);
     head.headers.remove("Content-Length");
     co_return head;

@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 struct Call {
     RequestHead head;
     std::vector<std::string> pieces;
+    const std::atomic<bool>* after = nullptr;  // what the other side must have done before
 };
 
 // What came back, or where it broke.
@@ -79,6 +80,7 @@ Task<std::string> run_call(UpstreamPool& pool, const Call& call, Reply& reply) {
 Task<void> run_calls(UpstreamPool& pool, const std::vector<Call>& calls,
                      std::vector<Reply>& replies) {
     for (const Call& call : calls) {
+        while (call.after && !*call.after) std::this_thread::yield();
         Reply reply;
         reply.stage = co_await run_call(pool, call, reply);
         replies.push_back(std::move(reply));
@@ -350,7 +352,9 @@ TEST(UpstreamStale, AClosedOneIsNotUsed) {
     for (const bool with_body : {false, true}) {
         RawListener listener;
         std::atomic<int> served{0};
-        const Call second = with_body ? post({"abc"}, 3) : get();
+        std::atomic<bool> closed{false};
+        Call second = with_body ? post({"abc"}, 3) : get();
+        second.after = &closed;
         const auto replies = play(to(listener), {get(), second}, [&] {
             {
                 RawPeer peer = listener.accept();
@@ -358,6 +362,7 @@ TEST(UpstreamStale, AClosedOneIsNotUsed) {
                 peer.send(kHello);
                 ++served;
             }
+            closed = true;
             RawPeer peer = listener.accept();
             peer.read_until("\r\n\r\n");
             if (with_body) peer.read_exactly(3);

@@ -106,11 +106,20 @@ public:
         return seen < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     }
 
+    // From here on a deadline ends the operation that waits, and no longer the socket.
+    void connected() noexcept { connected_ = true; }
+
 private:
+    // While one address after the other is tried, an operation that is cancelled only leads to the
+    // next; a closed socket ends them all.
     void cancel() {
         error_code ignored;
         resolver_.cancel();
-        socket_.cancel(ignored);
+        if (connected_) {
+            socket_.cancel(ignored);
+        } else {
+            socket_.close(ignored);
+        }
     }
     std::unexpected<Error> broken(const error_code& error) const {
         if (deadline_.passed()) return fail(Errc::timeout, "the peer was silent for too long");
@@ -121,6 +130,7 @@ private:
     tcp::resolver resolver_;
     std::optional<TlsStream> tls_;
     std::uint64_t written_ = 0;
+    bool connected_ = false;
     Deadline deadline_;
 };
 
@@ -153,7 +163,8 @@ public:
         auto wire = std::make_unique<SocketWire>(executor);
         wire->deadline().set(wait);
         const error_code error = co_await open(*wire);
-        if (error) co_return unreachable(*wire, error.message());
+        if (error || wire->deadline().passed()) co_return unreachable(*wire, error.message());
+        wire->connected();
         error_code ignored;
         wire->socket().non_blocking(true, ignored);
         wire->socket().set_option(tcp::no_delay(true), ignored);
