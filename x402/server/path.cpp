@@ -180,6 +180,8 @@ std::string loosened(std::string_view path) {
     // Each pass shortens the text, so its length bounds the passes.
     for (std::string next = decode_once(text); next != text; next = decode_once(text))
         text = std::move(next);
+    // Who decodes before the query is cut off sees one where we see a letter.
+    text.resize(std::min(text.size(), text.find_first_of("?#")));
     for (char& c : text) {
         if (c == '\\') c = '/';
     }

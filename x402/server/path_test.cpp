@@ -113,6 +113,8 @@ TEST(Loosened, SeesThroughSpellings) {
         {"dots", "/x/../api/./premium", "/api/premium"},
         {"dots above the root", "/../../api", "/api"},
         {"trailing space", "/api%20/premium%00", "/api/premium"},
+        {"encoded question mark", "/api/premium%3Fx", "/api/premium"},
+        {"encoded hash", "/api/premium%2523x", "/api/premium"},
         {"kelvin sign", "/\xE2\x84\xAA", "/k"},
         {"nothing", "/", "/"},
     };
