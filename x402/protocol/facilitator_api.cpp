@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <span>
 
 #include "x402/protocol/codec_detail.hpp"
@@ -35,6 +36,16 @@ bool is_one_of(std::string_view code, std::span<const std::string_view> codes) {
 bool speaks_of_breaking(std::string_view code) {
     return std::any_of(kBroken.begin(), kBroken.end(),
                        [code](std::string_view part) { return code.contains(part); });
+}
+
+// The reference sends and waits in one try: its "transaction_failed" without a transaction may be a
+// transfer that was sent and whose wait broke. Others tell the sentence of whatever was thrown.
+bool may_have_been_sent(const SettleResponse& response) {
+    if (!response.transaction.empty()) return false;
+    const std::string& code = response.error_reason;
+    const bool is_code = std::none_of(
+        code.begin(), code.end(), [](unsigned char c) { return c == ' ' || std::isupper(c) != 0; });
+    return code.ends_with("transaction_failed") || !is_code;
 }
 
 // Whoever names a transaction has sent it. Only a code that says how it ended undoes that.
@@ -88,7 +99,9 @@ Outcome outcome_of(const SettleResponse& response) {
     // The reference facilitator changes a pending settlement's code when its own store fails; its
     // message tells.
     const bool renamed = response.error_message.starts_with(kUndecided.front());
-    return undecided || renamed || may_be_mined(response) ? Outcome::unknown : Outcome::failed;
+    const bool open =
+        undecided || renamed || may_be_mined(response) || may_have_been_sent(response);
+    return open ? Outcome::unknown : Outcome::failed;
 }
 
 bool is_duplicate(const SettleResponse& response) {

@@ -54,10 +54,11 @@ public:
 // How a settle response is read: success with a transaction (or amount "0") is settled;
 // settlement_pending is unknown, and so are the codes by which facilitators say that they lost
 // sight of a settlement (unexpected_settle_error, unexpected_error, *_failed_to_get_receipt,
-// *_failed_to_execute_*, time-outs, any code whose message begins with settlement_pending), a
-// success without a transaction, and a refusal that names a transaction without saying by its code
-// how that ended; duplicate_settlement and every other code are failed, and is_duplicate tells the
-// first apart.
+// *_failed_to_execute_*, time-outs, *transaction_failed that names no transaction, any code whose
+// message begins with settlement_pending), a reason that is a sentence and no code, a success
+// without a transaction, and a refusal that names a transaction without saying by its code how that
+// ended; duplicate_settlement and every other code are failed, and is_duplicate tells the first
+// apart.
 Outcome outcome_of(const SettleResponse& response);
 bool is_duplicate(const SettleResponse& response);
 // Why a successful answer makes no sense for what was asked: no transaction and an amount that is

@@ -44,6 +44,13 @@ TEST(OutcomeOf, Table) {
          Outcome::unknown},
         {"the send broke", false, "invalid_exact_evm_failed_to_execute_transfer", "", nullptr,
          Outcome::unknown},
+        {"reverted, and no transaction named", false, "invalid_exact_evm_transaction_failed", "",
+         nullptr, Outcome::unknown},
+        {"the same elsewhere", false, "transaction_failed", "", nullptr, Outcome::unknown},
+        {"what was thrown", false, "Timed out while waiting for a receipt", "", nullptr,
+         Outcome::unknown},
+        {"a simulation that failed", false, "invalid_exact_evm_transaction_simulation_failed", "",
+         nullptr, Outcome::failed},
         {"a time-out", false, "transaction_confirmation_timed_out", "", nullptr, Outcome::unknown},
         {"a code we do not know beside a transaction", false, "oops", "0x1", nullptr,
          Outcome::unknown},
@@ -82,7 +89,8 @@ TEST(OutcomeOf, EveryCodeOfOurTableIsDecidedButTwo) {
         SettleResponse response;                                                              \
         response.error_reason = wire;                                                         \
         const bool open = Reason::name == Reason::settlement_pending ||                       \
-                          Reason::name == Reason::unexpected_settle_error;                    \
+                          Reason::name == Reason::unexpected_settle_error ||                  \
+                          Reason::name == Reason::evm_transaction_failed;                     \
         EXPECT_EQ(outcome_of(response), open ? Outcome::unknown : Outcome::failed) << (wire); \
     }
 #include "x402/protocol/reasons.def"
