@@ -27,10 +27,13 @@ const COLLECT = Object.fromEntries([...Object.keys(START), "out.payment", "out.a
 
 const { "out.answer": _, "journal.settled": __, ...UNANSWERED } = PAY;
 
+// What a run writes that comes before the chain's final word.
+const LATE = ["journal.unknown"];
+
 // The second is for a payment that expires soon.
 export const clientRoutes = (world) => [
   paidRoute(world, { match: "GET /bought" }),
-  paidRoute(world, { match: "GET /soon", upstream_timeout: "1s", max_timeout_seconds: 18 }),
+  paidRoute(world, { match: "GET /soon", upstream_timeout: "1s", max_timeout_seconds: 13 }),
 ];
 
 const pathOf = (c) => `${c.scenario.path ?? "/bought"}?case=${c.id}`;
@@ -60,10 +63,13 @@ async function withLosses(c, action) {
   }
 }
 
-// Where the chain was too busy to tell, a run ends without having decided anything; the next one asks again.
+// On a slow machine the chain cannot tell yet, or the second that such a payment has to spare is over: then nothing
+// was decided, or the payment was refused, and the next run begins again.
+const isLate = ({ code, stdout }) => code === 3 || stdout.includes("payment_expires_too_soon");
+
 async function dieIn(c, base, point) {
   let ended = await run(c, base, dieAt(point));
-  for (let tries = 0; ended.code === 3 && c.scenario.path === "/soon" && tries < 2; ++tries)
+  for (let tries = 0; isLate(ended) && c.scenario.path === "/soon" && tries < 2; ++tries)
     ended = await run(c, base, dieAt(point));
   const { signal, stdout, stderr } = ended;
   assert.equal(signal, "SIGKILL", `it did not die at ${point}\n${stdout}${stderr}`);
@@ -130,7 +136,7 @@ export const CLIENT_SCENARIOS = [
     { losses: Infinity, only: ["journal.renew#1", "journal.unknown#1"] }),
   client("a payment that was never sent and expired: a new one",
     { ...PAY, "journal.failed": [0, 0] },
-    { path: "/soon", prelude: "journal.begin#1:after", only: ["journal.failed#1"] }),
+    { path: "/soon", prelude: "journal.begin#1:after", only: ["journal.failed#1"], may: LATE }),
   client("killed after the send, back after the payment has expired: its answer all the same", COLLECT,
-    { path: "/soon", prelude: "out.payment#1:after", only: ["out.payment#1", "out.answer#1"] }),
+    { path: "/soon", prelude: "out.payment#1:after", only: ["out.payment#1", "out.answer#1"], may: LATE }),
 ];

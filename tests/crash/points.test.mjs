@@ -23,7 +23,9 @@ import { AMOUNT, NETWORK, SCENARIOS, answerAsUpstream } from "./servers.mjs";
 
 const LANES = 4; // servers at once, each with a signer of its own
 const IDLE_MS = 62_000;
-const MANY = 64;
+// More at once only make a small machine late, and what is late dies elsewhere.
+const SCENARIOS_AT_ONCE = 8;
+const MANY = 12;
 
 const house = new House();
 let upstream, facilitator, gateway;
@@ -103,7 +105,21 @@ async function checkMoved(c, point) {
   assert.equal(await moved(), want, `what had moved when it died at ${point}`);
 }
 
-async function killed(scenario, points, signer) {
+// How often a point is passed may depend on how fast the machine is. One that was not reached is aimed at anew,
+// with another payment; what is wrong after a death is wrong at once.
+async function aimed(work) {
+  for (let tries = 1; ; ++tries) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === 3 || !/did not die at/.test(error.message)) throw error;
+    }
+  }
+}
+
+const killed = (scenario, points, signer) => aimed(() => killedOnce(scenario, points, signer));
+
+async function killedOnce(scenario, points, signer) {
   const c = newCase(scenario, signer);
   await scenario.open(c);
   await live(c, points[0]);
@@ -131,14 +147,18 @@ async function dryRun(scenario, signer) {
 function checkTable(scenario, points) {
   const found = new Set(points.map(nameOf));
   const known = new Set(Object.keys(scenario.points).map((key) => key.split("#")[0]));
-  assert.deepEqual([...found].filter((name) => !known.has(name)), [], "points without a case");
+  const may = new Set(scenario.may);
+  assert.deepEqual([...found].filter((name) => !known.has(name) && !may.has(name)), [], "points without a case");
   assert.deepEqual([...known].filter((name) => !found.has(name)), [], "cases without a point");
 }
 
 const isBirth = (point) => /^store\.|\.take_over/.test(point);
 
 function isChosen(scenario, point) {
-  if (scenario.only) return scenario.only.includes(point.split(":")[0]);
+  const [number] = point.split(":");
+  if (scenario.only) return scenario.only.includes(number);
+  // A second time that the table does not know is one of a slow machine, and need not come again.
+  if (!number.endsWith("#1") && !(number in scenario.points)) return false;
   return scenario.births || !isBirth(point);
 }
 
@@ -166,7 +186,7 @@ async function killLater(t, scenario) {
   ]);
 }
 
-describe("killed at every point", { concurrency: MANY }, () => {
+describe("killed at every point", { concurrency: SCENARIOS_AT_ONCE }, () => {
   for (const scenario of SCENARIOS) {
     test(scenario.name, { concurrency: MANY }, async (t) => {
       if (scenario.slow) return killLater(t, scenario);
@@ -183,12 +203,12 @@ describe("killed at every point", { concurrency: MANY }, () => {
       const chosen = points.filter((point) => isChosen({ births: true, ...scenario }, point));
       await Promise.all(chosen.map(async (point) => {
         let recovery;
-        const run = async (deaths) => {
+        const run = (deaths) => aimed(async () => {
           const c = open();
           const done = await scenario.killed(c, deaths, () => checkMoved(c, deaths[0]));
           await checkMoney(c, done.transaction);
           return done.points;
-        };
+        });
         await t.test(`${point}, once`, async () => { recovery = await run([point]); });
         if (!recovery || recovery.length === 0) return;
         const second = secondPoint(point, recovery);
