@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "x402/crypto/hash.hpp"
 #include "x402/net/test_peer.hpp"
 #include "x402/protocol/headers.hpp"
 #include "x402/server/test_world.hpp"
@@ -172,6 +173,39 @@ TEST(GatewayBodies, ACutStreamOfAPaidRequestCanBeSentAgain) {
     EXPECT_TRUE(world.reaches("1", GrantState::delivered));
     EXPECT_EQ(code_of(world.send({"/ask", "POST", "another", payment, {}})), "payment_already_used")
         << "from now on its body is known";
+}
+
+// A body beyond max_body is compared with nothing, whether its length was announced or not.
+TEST(GatewayBodies, ALongBodyWithoutALengthIsAPurchaseOfItsOwn) {
+    for (const bool chunked : {false, true}) {
+        SCOPED_TRACE(chunked);
+        World world(with("settle = \"before\"\nmax_body = 64"));
+        world.upstream->status = 500;
+        EXPECT_EQ(world.send({"/ask", "POST", "question", payment_for(world, "1"), {}}).status,
+                  500);
+        EXPECT_TRUE(world.reaches("1", GrantState::settled));
+        world.upstream->status = 200;
+        std::string body(64, 'a');
+        body += std::string(5'000, 'b');
+        auto peer = net::testing::RawPeer::connect(world.address());
+        const std::string head =
+            "POST /ask HTTP/1.1\r\nHost: x\r\nPAYMENT-SIGNATURE: " + payment_for(world, "2");
+        const std::string sent =
+            chunked ? "\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n" + body.substr(0, 64) +
+                          "\r\n1388\r\n" + body.substr(64) + "\r\n0\r\n\r\n"
+                    : "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+        ASSERT_TRUE(peer.send(head + sent));
+        const std::string answer = peer.read_answer();
+        EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << answer;
+        EXPECT_EQ(world.upstream->last_body, body) << "whole and in order";
+        EXPECT_EQ(settles(world.script), 2);
+        EXPECT_TRUE(world.reaches("2", GrantState::delivered));
+        const auto grant = world.grant("2");
+        ASSERT_TRUE(grant.has_value());
+        EXPECT_EQ(grant->body, crypto::sha256(x402::as_bytes(body)));
+        // What is not the earlier one's body is not answered for it.
+        EXPECT_EQ(world.grant("1")->state, GrantState::settled);
+    }
 }
 
 }  // namespace

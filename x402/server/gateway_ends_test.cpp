@@ -240,9 +240,9 @@ public:
         }
         co_return found;
     }
-    Task<Result<std::optional<store::GrantRecord>>> find_open(std::string payer,
+    Task<Result<std::optional<store::GrantRecord>>> find_open(ChainId network, std::string payer,
                                                               Hash32 request) override {
-        return inner_->find_open(std::move(payer), request);
+        return inner_->find_open(std::move(network), std::move(payer), request);
     }
     Task<Result<std::vector<store::GrantRecord>>> take_over(std::size_t limit) override {
         return inner_->take_over(limit);

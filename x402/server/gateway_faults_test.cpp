@@ -57,10 +57,10 @@ public:
         if (plan_->operation == plan_->another_run_at) (*found)->idempotency_key = "another";
         co_return found;
     }
-    Task<Result<std::optional<store::GrantRecord>>> find_open(std::string payer,
+    Task<Result<std::optional<store::GrantRecord>>> find_open(ChainId network, std::string payer,
                                                               Hash32 request) override {
         if (strikes()) co_return fail(Errc::unavailable, "struck");
-        co_return co_await inner_->find_open(std::move(payer), request);
+        co_return co_await inner_->find_open(std::move(network), std::move(payer), request);
     }
     Task<Result<std::vector<store::GrantRecord>>> take_over(std::size_t limit) override {
         co_return co_await inner_->take_over(limit);
@@ -219,6 +219,71 @@ TEST(GatewayFaults, ARecordThatChangedHandsIsJudgedAgain) {
     EXPECT_EQ(world.upstream->calls, 1);
     plan->another_run_at = 0;
     EXPECT_EQ(world.send_settled({"/weather", "GET", {}, payment, {}}).status, 200);
+}
+
+// Once the first request has let go: what lives side by side is never merged.
+void wait_for_undelivered(World& world) {
+    for (int turn = 0; turn < 1000; ++turn) {
+        if (world.metrics().find("x402_paid_undelivered_total{") != std::string::npos) return;
+        std::this_thread::sleep_for(Duration{2});
+    }
+}
+
+// "A new verified payment for a request whose earlier payment is settled without its answer having
+// left is not settled", and not either because our own store cannot say what became of it.
+TEST(GatewayFaults, AStoreThatFailsWhileAPaymentJoinsSettlesNoSecondOne) {
+    // The joining request looks up its own key, then for an earlier one, then at that one.
+    for (int at = 1; at <= 3; ++at) {
+        SCOPED_TRACE(at);
+        const auto plan = std::make_shared<FaultyStore::Plan>();
+        World world(with_faults(kPaid + "settle = \"before\"\n", plan));
+        world.upstream->status = 500;
+        const std::string first = world.pay_for("/weather", "1");
+        EXPECT_EQ(world.send({"/weather", "GET", {}, first, {}}).status, 500);
+        EXPECT_TRUE(world.reaches("1", GrantState::settled));
+        wait_for_undelivered(world);
+        world.upstream->status = 200;
+        const std::string second = world.pay_for("/weather", "2");
+        plan->operation = 0;
+        plan->fail_at = at;
+        const auto refused = world.send({"/weather", "GET", {}, second, {}});
+        EXPECT_EQ(refused.status, 503);
+        EXPECT_EQ(code_of(refused), "temporarily_unavailable");
+        EXPECT_TRUE(refused.headers.has("Retry-After"));
+        EXPECT_FALSE(refused.headers.has("PAYMENT-REQUIRED"));
+        EXPECT_EQ(refused.headers.get(headers::kPaymentKey).find("alice~1"), std::string_view::npos)
+            << "nothing was found out about the earlier one";
+        plan->fail_at = 0;
+        const auto answer = world.send_settled({"/weather", "GET", {}, second, {}});
+        EXPECT_EQ(answer.status, 200);
+        EXPECT_FALSE(world.grant("2").has_value());
+        EXPECT_EQ(settles(world.script), 1) << "the earlier one's";
+    }
+}
+
+// A repeat of the same payment is told the same: it is not at work, the store is gone.
+TEST(GatewayFaults, AStoreThatFailsUnderTheSeatIsTold) {
+    const auto plan = std::make_shared<FaultyStore::Plan>();
+    World world(with_faults(kPaid + "settle = \"before\"\n", plan));
+    world.upstream->status = 500;
+    const std::string payment = world.pay_for("/weather", "1");
+    EXPECT_EQ(world.send({"/weather", "GET", {}, payment, {}}).status, 500);
+    wait_for_undelivered(world);
+    world.upstream->status = 200;
+    net::ClientResponse refused;
+    for (int turn = 0; turn < 500; ++turn) {
+        plan->operation = 0;
+        plan->fail_at = 2;
+        refused = world.send({"/weather", "GET", {}, payment, {}});
+        if (plan->operation >= 2) break;
+        std::this_thread::sleep_for(Duration{2});
+    }
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(code_of(refused), "temporarily_unavailable");
+    EXPECT_TRUE(refused.headers.has("Retry-After"));
+    plan->fail_at = 0;
+    EXPECT_EQ(world.send_settled({"/weather", "GET", {}, payment, {}}).status, 200);
+    EXPECT_EQ(settles(world.script), 1);
 }
 
 // A facilitator that verifies and never judges must not fill our memory.

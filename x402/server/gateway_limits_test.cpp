@@ -106,6 +106,36 @@ TEST(GatewayLimits, AnOpenSettlementHoldsNoBytes) {
     EXPECT_EQ(world.upstream->calls, 3);
 }
 
+// An earlier answer that there is no room for is no reason to take a second payment.
+TEST(GatewayLimits, WithoutRoomForTheEarlierAnswerNoSecondPaymentIsSettled) {
+    World world(with(kPaid + "max_held = \"64KiB\"\n",
+                     "max_held_total = \"64KiB\"\npending_wait = \"60ms\""));
+    world.upstream->body = std::string(40 * kKiB, 'x');
+    world.script->settle = [](int) { return not_settled("settlement_pending", "0x8"); };
+    EXPECT_EQ(code_of(pay(world, "1", "toy1alice")), "settlement_pending");
+    EXPECT_TRUE(holds_nothing(world));
+    world.upstream->body = "sunny";
+    auto less = world.config(kPaid + "max_held = \"32KiB\"\n",
+                             "max_held_total = \"32KiB\"\npending_wait = \"60ms\"");
+    ASSERT_TRUE(less.has_value() && world.gateway().reload(std::move(*less)).has_value());
+    const std::string second = world.pay_for("/weather", "2");
+    expect_no_room(world.send({"/weather", "GET", {}, second, {}}));
+    EXPECT_FALSE(world.grant("2").has_value());
+    EXPECT_EQ(world.upstream->calls, 1);
+    auto more = world.config(kPaid + "max_held = \"64KiB\"\n",
+                             "max_held_total = \"64KiB\"\npending_wait = \"60ms\"");
+    ASSERT_TRUE(more.has_value() && world.gateway().reload(std::move(*more)).has_value());
+    {
+        const std::scoped_lock lock(world.script->mutex);
+        world.script->settle = [](int) { return settled_with("0x8"); };
+    }
+    EXPECT_TRUE(world.reaches("1", GrantState::settled));
+    const auto answer = world.send_settled({"/weather", "GET", {}, second, {}});
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.body.size(), 40 * kKiB) << "the earlier one";
+    EXPECT_FALSE(world.grant("2").has_value());
+}
+
 // The time until a paid answer is old counts from its settlement, however long that took.
 TEST(GatewayLimits, AnAnswerIsKeptFromItsSettlementOn) {
     World world(with(kPaid + "replay = \"1s\"\n", "pending_wait = \"60ms\""));

@@ -150,9 +150,9 @@ public:
         if (++*finds_ >= 2 && found && *found) (*found)->body = Hash32{};
         co_return found;
     }
-    Task<Result<std::optional<store::GrantRecord>>> find_open(std::string payer,
+    Task<Result<std::optional<store::GrantRecord>>> find_open(ChainId network, std::string payer,
                                                               Hash32 request) override {
-        return inner_->find_open(std::move(payer), request);
+        return inner_->find_open(std::move(network), std::move(payer), request);
     }
     Task<Result<std::vector<store::GrantRecord>>> take_over(std::size_t limit) override {
         return inner_->take_over(limit);
@@ -312,6 +312,43 @@ TEST(GatewayRules, ANewPaymentForAnUndeliveredRequestIsNotSettled) {
     EXPECT_FALSE(world.grant("2").has_value());
     EXPECT_EQ(settles(world.script), 1);
     EXPECT_TRUE(world.reaches("1", GrantState::delivered));
+}
+
+Task<void> leave_open(store::GrantStore& store, store::GrantRecord grant, bool& left) {
+    const PaymentKey key = grant.key;
+    const Instant at = grant.created;
+    const auto claimed = co_await store.claim(std::move(grant));
+    store::GrantChange settling;
+    settling.to = GrantState::settling;
+    const auto begun = co_await store.move(key, GrantState::claimed, settling, at);
+    store::GrantChange settled;
+    settled.to = GrantState::settled;
+    settled.response = R"({"success":true,"transaction":"0xother","network":"toy:two"})";
+    settled.answer = store::StoredAnswer{R"({"status":200,"headers":[]})", "bob's",
+                                         at + std::chrono::minutes(10)};
+    const auto done = co_await store.move(key, GrantState::settling, settled, at);
+    left = claimed && claimed->fresh && begun && *begun && done && *done;
+}
+
+// The address of a contract wallet may belong to somebody else on another chain.
+TEST(GatewayRules, APayerOfAnotherNetworkIsSomebodyElse) {
+    World world(with(kPaid));
+    EXPECT_EQ(world.send({"/weather", "GET", {}, world.pay_for("/weather", "1"), {}}).status, 200);
+    EXPECT_TRUE(world.reaches("1", GrantState::delivered));
+    store::GrantRecord other = *world.grant("1");
+    other.key = PaymentKey("toy~toy:two~toy1alice~1");
+    other.network = *ChainId::parse("toy:two");
+    other.answer.reset();
+    bool left = false;
+    world.run([&] { return leave_open(world.store(), other, left); });
+    ASSERT_TRUE(left);
+    const auto answer = world.send({"/weather", "GET", {}, world.pay_for("/weather", "2"), {}});
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.body, "sunny");
+    const auto told = headers::decode_text(answer.headers.get("PAYMENT-RESPONSE"));
+    EXPECT_EQ(told.value_or("").find("0xother"), std::string::npos);
+    EXPECT_TRUE(world.reaches("2", GrantState::delivered)) << "a purchase of its own";
+    EXPECT_EQ(settles(world.script), 2);
 }
 
 // "Parallel live requests are never merged."

@@ -192,9 +192,7 @@ Task<Event> PaidCall::look_up() {
     if (!facts_) co_return Event::no_record;
     auto found = co_await desk_.store.find(facts_->key);
     if (!found) {
-        log::error("store_unavailable", {{"detail", to_string(found.error())}});
-        say(Reason::unavailable);
-        retry_after_s_ = kRetrySoon;
+        refuse_no_store(found.error());
         co_return Event::unjudged;
     }
     if (!*found) co_return Event::no_record;
@@ -339,12 +337,13 @@ Task<Event> PaidCall::verify() {
     co_return Event::invalid;
 }
 
+// The payer is known by the network as well: the address of a contract wallet may belong to
+// somebody else on another one.
 Task<Event> PaidCall::look_back() {
-    auto found = co_await desk_.store.find_open(facts_->payer, request_hash_);
+    auto found =
+        co_await desk_.store.find_open(payload_.accepted.network, facts_->payer, request_hash_);
     if (!found) {
-        log::error("store_unavailable", {{"detail", to_string(found.error())}});
-        say(Reason::unavailable);
-        retry_after_s_ = kRetrySoon;
+        refuse_no_store(found.error());
         co_return Event::unjudged;
     }
     if (!*found || !(*found)->body || desk_.live.attended((*found)->key))
@@ -352,13 +351,13 @@ Task<Event> PaidCall::look_back() {
     if (visit_.exchange.request().content_length.value_or(0) > config_.max_body)
         co_return Event::none_earlier;
     const auto read = co_await body_.read_whole(config_.max_body);
-    if (!read) {
-        say(body_.client_left() ? Reason::malformed_request : Reason::payload_too_large);
+    if (!read && body_.client_left()) {
+        say(Reason::malformed_request);
         co_return Event::unjudged;
     }
-    if (body_.hash() != (*found)->body) co_return Event::none_earlier;
+    // One that turns out too long is like one that says so: what was read of it goes first.
+    if (!read || body_.hash() != (*found)->body) co_return Event::none_earlier;
     earlier_ = std::move(**found);
-    earlier_->answer.reset();  // it is read again when its turn comes
     co_return Event::earlier;
 }
 

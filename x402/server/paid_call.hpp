@@ -61,6 +61,7 @@ private:
     net::RequestHead forwarded() const;
     void refuse_run(RunFault fault);
     void refuse_no_room();
+    void refuse_no_store(const Error& error);
     Refusal expires_too_soon(Instant needed) const;
 
     // repeat.cpp: a payment that has a record, or whose payer left one unfinished
@@ -71,7 +72,8 @@ private:
     Task<PaywallEvent> join();
     enum class Awaited { settled, told, nothing };  // told: the client has its answer
     Task<Awaited> await_record();
-    Task<bool> take_record(PaymentKey key, std::string run);
+    enum class Taken { mine, gone, trouble };
+    Task<Taken> take_record(PaymentKey key, std::string run);
     Task<void> deliver_stored();
     Task<void> run_again();
     void take_response();

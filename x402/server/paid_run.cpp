@@ -72,6 +72,14 @@ void PaidCall::refuse_no_room() {
     retry_after_s_ = kRetrySoon;
 }
 
+// What the store says decides about money: without it nothing is done, and the same may be sent
+// again.
+void PaidCall::refuse_no_store(const Error& error) {
+    log::error("store_unavailable", {{"detail", to_string(error)}});
+    say(Reason::unavailable);
+    retry_after_s_ = kRetrySoon;
+}
+
 std::unexpected<RunFault> PaidCall::no_pool(const Error& error) {
     log::error("no_upstream", {{"route", config_.pattern.text}, {"detail", to_string(error)}});
     return std::unexpected(RunFault::unreachable);

@@ -35,6 +35,7 @@ constexpr Row kCommon[] = {
     {State::looking_back, Event::unjudged, State::refused, Action::refuse},
     {State::joining, Event::joined, State::repeated, Action::none},
     {State::joining, Event::not_joined, State::claiming, Action::claim},
+    {State::joining, Event::unjudged, State::refused, Action::refuse},
     {State::claiming, Event::mismatch, State::challenged, Action::challenge},
     {State::claiming, Event::taken, State::repeated, Action::answer_record},
     {State::claiming, Event::unjudged, State::refused, Action::refuse},

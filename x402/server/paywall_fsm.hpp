@@ -44,11 +44,11 @@ enum class PaywallEvent {
     match,
     valid,
     invalid,   // judged by the facilitator
-    unjudged,  // infrastructure: facilitator or store
+    unjudged,  // infrastructure: facilitator, store or no room
     earlier,   // an unfinished payment of this payer for this request
     none_earlier,
     joined,      // answered with the earlier one's answer, or told to wait for it
-    not_joined,  // the earlier one came to nothing
+    not_joined,  // the earlier one came to nothing, or somebody else is at it
     claimed,
     taken,         // somebody else claimed it in this moment
     worth_paying,  // the upstream's answer is held and shall be paid for

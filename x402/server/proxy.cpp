@@ -3,6 +3,7 @@
 #include "x402/server/proxy.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "x402/base/check.hpp"
 
@@ -10,6 +11,8 @@ namespace x402::server {
 namespace {
 
 constexpr std::size_t kPiece = 16 * 1024;
+constexpr std::uint64_t kFirstRoom = 64 * 1024;
+constexpr const char* kTooLong = "the body is larger than allowed";
 constexpr std::size_t kSparePieces = 64;  // a core keeps; one megabyte
 
 RunFault fault_of(const Error& error) noexcept {
@@ -83,14 +86,30 @@ RequestBody::RequestBody(net::Exchange& exchange, Hash hash)
     if (whole_ && hashed_) hash_ = crypto::kEmptySha256;
 }
 
+// As Exchange::read_all, but what was read of a body that is too long stays, so that it can still
+// be sent on.
 Task<Result<void>> RequestBody::read_whole(std::size_t most) {
     if (whole_) co_return Result<void>{};
-    auto text = co_await exchange_.read_all(most);
-    if (!text) {
-        client_left_ = text.error().code != Errc::too_large;
-        co_return fail(text.error());
+    const std::uint64_t announced = exchange_.request().content_length.value_or(0);
+    if (announced > most || text_.size() > most) co_return fail(Errc::too_large, kTooLong);
+    // Grows with what arrives: an announcement alone takes no memory.
+    std::string text(static_cast<std::size_t>(std::min(announced, kFirstRoom)) + 1, '\0');
+    std::size_t size = 0;
+    while (size <= most) {
+        if (size == text.size())
+            text.resize(std::min(most + 1, std::max<std::size_t>(2 * size, size + 4096)));
+        const std::span<char> room{text.data() + size, text.size() - size};
+        const auto count = co_await exchange_.read(room);
+        if (!count) {
+            client_left_ = true;
+            co_return fail(count.error());
+        }
+        if (*count == 0) break;
+        size += *count;
     }
-    text_ = std::move(*text);
+    text.resize(size);
+    text_ = std::move(text);
+    if (size > most) co_return fail(Errc::too_large, kTooLong);
     if (hashed_) hash_ = crypto::sha256(x402::as_bytes(text_));
     whole_ = true;
     co_return Result<void>{};
@@ -105,6 +124,9 @@ Task<Result<void>> RequestBody::send(net::UpstreamExchange& to, PieceShelf& piec
     begun_ = true;
     std::optional<crypto::Sha256> sha;
     if (hashed_) sha.emplace();
+    const std::string start = std::exchange(text_, {});
+    if (sha) sha->add(x402::as_bytes(start));
+    if (!start.empty()) X402_CO_TRY_VOID(co_await to.write(start));
     const PieceShelf::Lease piece(pieces);
     for (;;) {
         auto count = co_await exchange_.read(piece.span());

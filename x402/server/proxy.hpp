@@ -83,7 +83,7 @@ public:
     enum class Hash { wanted, unwanted };
     RequestBody(net::Exchange& exchange, Hash hash);
 
-    // Reads it to its end. too_large beyond `most`.
+    // Reads it to its end. too_large beyond `most`; what was read by then is still sent first.
     Task<Result<void>> read_whole(std::size_t most);
     bool whole() const noexcept { return whole_; }
     const std::string& text() const noexcept { return text_; }
@@ -96,10 +96,10 @@ public:
 private:
     net::Exchange& exchange_;
     const bool hashed_;
-    std::string text_;
+    std::string text_;  // whole, or the beginning of one that was too long
     std::optional<Hash32> hash_;
     bool whole_ = false;
-    bool begun_ = false;  // pieces were taken: there is no second run in this request
+    bool begun_ = false;  // it was sent in pieces: there is no second run in this request
     bool client_left_ = false;
 };
 

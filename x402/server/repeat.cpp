@@ -105,7 +105,9 @@ Task<void> PaidCall::answer_record() {
 // Another request may have been faster, or have come to its end in this moment: the record is read
 // again under the seat.
 Task<void> PaidCall::answer_under_seat() {
-    const bool mine = co_await take_record(record_->key, record_->idempotency_key);
+    const Taken taken = co_await take_record(record_->key, record_->idempotency_key);
+    if (taken == Taken::trouble) co_return co_await refuse_now(retry_after_s_);
+    const bool mine = taken == Taken::mine;
     // It may have learned its body meanwhile, from the run that had it.
     if (mine && body_.whole() && record_->body && *record_->body != body_.hash()) {
         say(Reason::payment_already_used);
@@ -131,18 +133,27 @@ Task<void> PaidCall::tell_undeliverable() {
     co_await refuse_now(std::nullopt);
 }
 
-// The seat of the record and what is true of it now. False when another has the seat, when it was
-// released and claimed again since (what was judged then was another grant), or when nothing is
-// left to do.
-Task<bool> PaidCall::take_record(PaymentKey key, std::string run) {
+// The seat of the record and what is true of it now. Gone: another has the seat, it was released
+// and claimed again since (what was judged then was another grant), or nothing is left to do.
+// Trouble is our own, and says nothing about the record.
+Task<PaidCall::Taken> PaidCall::take_record(PaymentKey key, std::string run) {
     if (!seat_) seat_ = desk_.live.sit(key, facts_->payer);
-    if (!seat_) co_return false;
+    if (!seat_) co_return Taken::gone;
     auto found = co_await desk_.store.find(key);
-    if (!found || !*found) co_return false;
+    if (!found) {
+        refuse_no_store(found.error());
+        co_return Taken::trouble;
+    }
+    if (!*found || (*found)->idempotency_key != run) co_return Taken::gone;
+    const GrantState state = (*found)->state;
+    // What was delivered meanwhile leaves a payment that would join it nothing to wait for.
+    const bool over = earlier_ && state == GrantState::delivered;
+    if (over || state == GrantState::claimed || state == GrantState::released)
+        co_return Taken::gone;
     record_ = std::move(**found);
-    if (!hold_record() || record_->idempotency_key != run) co_return false;
-    co_return record_->state == GrantState::settling || record_->state == GrantState::settled ||
-        record_->state == GrantState::delivered;
+    if (hold_record()) co_return Taken::mine;
+    refuse_no_room();
+    co_return Taken::trouble;
 }
 
 void PaidCall::take_response() {
@@ -173,8 +184,12 @@ Task<PaidCall::Awaited> PaidCall::await_record() {
         // The settlement may have kept the answer longer than the record we read.
         auto found = co_await desk_.store.find(record_->key);
         if (found && *found) record_ = std::move(**found);
-        if (hold_record()) co_return Awaited::settled;
-        refuse_no_room();
+        if (found && hold_record()) co_return Awaited::settled;
+        if (found) {
+            refuse_no_room();
+        } else {
+            refuse_no_store(found.error());
+        }
         co_await refuse_now(retry_after_s_);
         co_return Awaited::told;
     }
@@ -230,9 +245,13 @@ Task<void> PaidCall::run_again() {
 }
 
 Task<Event> PaidCall::join() {
-    const bool mine = co_await take_record(earlier_->key, earlier_->idempotency_key);
+    const Taken taken = co_await take_record(earlier_->key, earlier_->idempotency_key);
+    if (taken == Taken::trouble) {
+        record_.reset();  // the refusal is about this payment, which stays unused
+        co_return Event::unjudged;
+    }
     bool answered = false;
-    if (mine && record_->state != GrantState::delivered) {
+    if (taken == Taken::mine) {
         const Awaited awaited = co_await await_record();
         answered = awaited == Awaited::told;
         if (awaited == Awaited::settled && answer_kept()) {

@@ -140,30 +140,6 @@ Task<Settlement::Intent> Settlement::take_back_intent() {
     co_return *stood ? Intent::written : Intent::not_written;
 }
 
-// The stored answer with its new end. Nothing where what was written lasts long enough, or where
-// there is none.
-Task<std::optional<store::StoredAnswer>> Settlement::answer_until(Instant until) {
-    if (start_.replay <= Duration::zero() || until <= kept_until_) co_return std::nullopt;
-    auto found = co_await desk_.store.find(start_.record.key);
-    if (!found || !*found || !(*found)->answer) co_return std::nullopt;
-    kept_until_ = until;
-    (*found)->answer->until = until;
-    co_return std::move((*found)->answer);
-}
-
-// While the settlement is open its answer must not be forgotten: it may yet be paid for.
-Task<void> Settlement::keep_answer() {
-    const Instant now = desk_.env.clock.now();
-    const Duration looks = 2 * desk_.pauses.settle_most;
-    if (now + start_.replay / 2 + looks < kept_until_) co_return;
-    GrantChange change{GrantState::settling, {}, {}, {}, {}, {}, {}};
-    change.answer = co_await answer_until(now + start_.replay + 2 * looks);
-    if (!change.answer) co_return;
-    const auto kept =
-        co_await desk_.store.move(start_.record.key, GrantState::settling, std::move(change), now);
-    if (!kept || !*kept) kept_until_ = {};  // looked at again on the next turn
-}
-
 Task<bool> Settlement::end_settled(SettleResponse response) {
     GrantChange change{GrantState::settled,
                        {},
@@ -172,8 +148,10 @@ Task<bool> Settlement::end_settled(SettleResponse response) {
                        {},
                        {},
                        {}};
-    // The answer is kept for `replay` from now on, however long the settlement took.
-    change.answer = co_await answer_until(desk_.env.clock.now() + start_.replay);
+    // The answer is kept for `replay` from now on, however long the settlement took; until now the
+    // store kept it for an open settlement. Nothing to write where it lasts long enough already.
+    const Instant until = desk_.env.clock.now() + start_.replay;
+    if (start_.replay > Duration::zero() && until > kept_until_) change.answer_until = until;
     const bool written = co_await write(GrantState::settling, std::move(change));
     if (!written) {
         publish(SettlementEnd::stopped, std::move(response));
@@ -334,7 +312,6 @@ Task<void> run_settlement(std::shared_ptr<Settlement> settlement) {
         const std::uint64_t seen = desk.stopping.count();
         ended = co_await self.turn();
         if (ended) break;
-        co_await self.keep_answer();
         if (!unknown && self.memory_.begun) count_pending(desk, 1);
         unknown = unknown || self.memory_.begun;
         if (desk.jobs.closed()) {

@@ -61,8 +61,6 @@ private:
     Task<bool> turn();  // one call and what follows from it; true at the end
     Task<Proof> prove(bool told_duplicate);
     Task<bool> end_settled(SettleResponse response);
-    Task<std::optional<store::StoredAnswer>> answer_until(Instant until);
-    Task<void> keep_answer();
     Task<bool> end_failed(const Result<SettleResponse>& last);
     Task<bool> end_duplicate(const Result<SettleResponse>& last);
     struct Ending {
@@ -84,7 +82,7 @@ private:
     SettlementStart start_;
     SettleMemory memory_;
     std::uint32_t turns_ = 0;
-    Instant kept_until_{};  // the stored answer, as far as we know
+    Instant kept_until_{};  // the stored answer, where we wrote it
     std::string proven_transaction_;
     Bell bell_;
     mutable std::mutex mutex_;

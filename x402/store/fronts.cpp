@@ -203,10 +203,12 @@ public:
             [key = std::move(key)](Session& session) { return session.grants().grant(key); });
     }
 
-    Task<Result<std::optional<GrantRecord>>> find_open(std::string payer, Hash32 request) override {
+    Task<Result<std::optional<GrantRecord>>> find_open(ChainId network, std::string payer,
+                                                       Hash32 request) override {
         return run<std::optional<GrantRecord>>(
-            *engine_, Access::read, [payer = std::move(payer), request](Session& session) {
-                return session.grants().find_open(payer, request);
+            *engine_, Access::read,
+            [network = std::move(network), payer = std::move(payer), request](Session& session) {
+                return session.grants().find_open(network, payer, request);
             });
     }
 

@@ -47,7 +47,11 @@ Result<bool> move_grant(GrantRows& rows, const Owner& owner, const GrantMove& mo
     // A final record has no worker: it may be amended by whoever holds the store.
     if (!is_final(found->state) && found->owner != owner) return false;
     apply(*found, move);
-    X402_TRY_VOID(rows.update_grant(*found, move.change.answer.has_value()));
+    const GrantChange& change = move.change;
+    X402_TRY_VOID(rows.update_grant(*found, change.answer.has_value()));
+    if (change.answer_until && !change.answer) {
+        X402_TRY_VOID(rows.keep_answer(move.key, *change.answer_until));
+    }
     return true;
 }
 

@@ -67,6 +67,8 @@ struct GrantChange {
     std::optional<std::uint32_t> runs;
     std::optional<StoredAnswer> answer;
     std::optional<Instant> usable_until;
+    // A new `until` of the answer that is there, without the answer; nothing beside a new answer.
+    std::optional<Instant> answer_until = std::nullopt;
 };
 
 class GrantStore {
@@ -82,14 +84,15 @@ public:
     virtual Task<Result<bool>> move(PaymentKey key, GrantState from, GrantChange change,
                                     Instant at) = 0;
     virtual Task<Result<std::optional<GrantRecord>>> find(PaymentKey key) = 0;
-    // The newest grant of this payer for this request that is settling, or settled and not
-    // delivered.
-    virtual Task<Result<std::optional<GrantRecord>>> find_open(std::string payer,
+    // The newest grant of this payer on this network for this request that is settling, or settled
+    // and not delivered. Without its answer.
+    virtual Task<Result<std::optional<GrantRecord>>> find_open(ChainId network, std::string payer,
                                                                Hash32 request) = 0;
     // claimed, settling, settled: what a start must look at. Takes them over for this owner.
     // Without their answers; those of other owners first, settled ones last, the oldest first.
     virtual Task<Result<std::vector<GrantRecord>>> take_over(std::size_t limit) = 0;
-    // Forgets stored answers whose time is over. How many.
+    // Forgets stored answers whose time is over, but none of a grant that is settling: it may yet
+    // be paid for. How many.
     virtual Task<Result<std::size_t>> forget_answers(Instant now) = 0;
     // Forgets released grants whose payments were not usable any more at `over`, the oldest first.
     // How many.

@@ -164,8 +164,12 @@ TEST_P(Grants, AReleasedGrantLeavesNoAnswerToTheNextClaim) {
 }
 
 TEST_P(Grants, TheNewestOpenGrantOfAPayerForARequest) {
-    const auto add = [this](const std::string& key, G state, std::int64_t second) {
+    const ChainId here = sample_grant("k").network;
+    const ChainId there = chain("eip155:4217");
+    const auto add = [this](const std::string& key, G state, std::int64_t second,
+                            std::optional<ChainId> network = {}) {
         GrantRecord grant = sample_grant(key);
+        if (network) grant.network = *network;
         grant.created = at_second(second);
         EXPECT_TRUE(X402_MUST(store().claim(grant)).fresh);
         if (state == G::claimed) return;
@@ -176,9 +180,13 @@ TEST_P(Grants, TheNewestOpenGrantOfAPayerForARequest) {
             EXPECT_TRUE(move(key, G::settled, G::delivered).value());
         }
     };
-    const auto open = [this](const std::string& payer, std::uint8_t request) {
-        const auto found = X402_MUST(store().find_open(payer, hash_of(request)));
+    const auto open_on = [this](const ChainId& network, const std::string& payer,
+                                std::uint8_t request) {
+        const auto found = X402_MUST(store().find_open(network, payer, hash_of(request)));
         return found ? found->key.value() : std::string("none");
+    };
+    const auto open = [&](const std::string& payer, std::uint8_t request) {
+        return open_on(here, payer, request);
     };
     add("c", G::claimed, 50);
     add("d", G::delivered, 60);
@@ -190,6 +198,57 @@ TEST_P(Grants, TheNewestOpenGrantOfAPayerForARequest) {
     EXPECT_EQ(open("0xpayer", 2), "s2");
     EXPECT_EQ(open("0xother", 2), "none");
     EXPECT_EQ(open("0xpayer", 3), "none");
+    // The same address on another chain may be somebody else's: it neither is found nor hides one.
+    EXPECT_EQ(open_on(there, "0xpayer", 2), "none");
+    add("elsewhere", G::settled, 90, there);
+    EXPECT_EQ(open("0xpayer", 2), "s2");
+    EXPECT_EQ(open_on(there, "0xpayer", 2), "elsewhere");
+}
+
+TEST_P(Grants, AnOpenGrantIsFoundWithoutItsAnswer) {
+    bring("k", G::settling);
+    GrantChange change;
+    change.to = G::settled;
+    change.answer = StoredAnswer{"h", std::string(100'000, 'b'), at_second(600)};
+    EXPECT_TRUE(X402_MUST(store().move(PaymentKey("k"), G::settling, change, at_second(20))));
+    const GrantRecord sample = sample_grant("k");
+    const auto open = X402_MUST(store().find_open(sample.network, sample.payer, sample.request));
+    ASSERT_TRUE(open.has_value());
+    EXPECT_FALSE(open->answer.has_value());
+    EXPECT_EQ(open->settle_request, sample.settle_request);
+    EXPECT_EQ(find("k").answer->body.size(), 100'000U);
+}
+
+TEST_P(Grants, TheEndOfAnAnswerMovesWithoutIt) {
+    bring("k", G::claimed);
+    GrantChange change;
+    change.to = G::settling;
+    change.answer = StoredAnswer{"h", "b", at_second(10)};
+    EXPECT_TRUE(X402_MUST(store().move(PaymentKey("k"), G::claimed, change, at_second(1))));
+    GrantChange later;
+    later.to = G::settled;
+    later.answer_until = at_second(20);
+    EXPECT_FALSE(X402_MUST(store().move(PaymentKey("k"), G::settled, later, at_second(2))));
+    EXPECT_EQ(find("k").answer->until, at_second(10)) << "it was not in that state";
+    EXPECT_TRUE(X402_MUST(store().move(PaymentKey("k"), G::settling, later, at_second(3))));
+    ASSERT_TRUE(find("k").answer.has_value());
+    EXPECT_EQ(find("k").answer->until, at_second(20));
+    EXPECT_EQ(find("k").answer->head, "h");
+    EXPECT_EQ(find("k").answer->body, "b");
+    EXPECT_EQ(X402_MUST(store().forget_answers(at_second(19))), 0U);
+    reopen();
+    EXPECT_EQ(find("k").answer->until, at_second(20));
+    // A new answer brings its own.
+    X402_MUST(store().take_over(10));
+    later.answer = StoredAnswer{"h2", "b2", at_second(15)};
+    EXPECT_TRUE(X402_MUST(store().move(PaymentKey("k"), G::settled, later, at_second(4))));
+    EXPECT_EQ(find("k").answer->until, at_second(15));
+    // Where there is none, none is made.
+    bring("bare", G::settling);
+    later.answer.reset();
+    EXPECT_TRUE(X402_MUST(store().move(PaymentKey("bare"), G::settling, later, at_second(5))));
+    EXPECT_FALSE(find("bare").answer.has_value());
+    EXPECT_EQ(find("bare").state, G::settled);
 }
 
 TEST_P(Grants, ARestartTakesOverWhatIsNotFinished) {
@@ -231,6 +290,33 @@ TEST_P(Grants, AnswersAreForgottenWhenTheirTimeIsOver) {
         EXPECT_FALSE(grant.answer.has_value());
     }
     EXPECT_TRUE(find("k2").answer.has_value());
+}
+
+// It may yet be paid for, however long that takes.
+TEST_P(Grants, TheAnswerOfAnOpenSettlementIsNotForgotten) {
+    for (const G state : {G::settling, G::settled, G::delivered, G::released}) {
+        const std::string key(to_string(state));
+        bring(key, G::claimed);
+        GrantChange change;
+        change.to = state == G::released ? G::released : G::settling;
+        change.answer = StoredAnswer{"h", "b", at_second(10)};
+        EXPECT_TRUE(X402_MUST(store().move(PaymentKey(key), G::claimed, change, at_second(1))));
+        if (state == G::settling || state == G::released) continue;
+        EXPECT_TRUE(move(key, G::settling, G::settled).value());
+        if (state == G::settled) continue;
+        EXPECT_TRUE(move(key, G::settled, G::delivered).value());
+    }
+    EXPECT_EQ(X402_MUST(store().forget_answers(at_second(1'000'000))), 3U);
+    EXPECT_EQ(X402_MUST(store().forget_answers(at_second(1'000'000))), 0U);
+    reopen();
+    ASSERT_TRUE(find("settling").answer.has_value());
+    EXPECT_EQ(find("settling").answer->body, "b");
+    for (const G state : {G::settled, G::delivered, G::released})
+        EXPECT_FALSE(find(std::string(to_string(state))).answer.has_value()) << to_string(state);
+    // From its end on it is as any other.
+    X402_MUST(store().take_over(10));
+    EXPECT_TRUE(move("settling", G::settling, G::settled).value());
+    EXPECT_EQ(X402_MUST(store().forget_answers(at_second(1'000'000))), 1U);
 }
 
 TEST_P(Grants, ReleasedOnesAreForgottenWhenTheirTimeIsOver) {

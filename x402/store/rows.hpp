@@ -55,7 +55,11 @@ public:
     virtual Result<void> put_grant(const GrantRecord& record) = 0;
     // What a move may change; the answer only where `with_answer` says so.
     virtual Result<void> update_grant(const GrantRecord& record, bool with_answer) = 0;
-    virtual Result<std::optional<GrantRecord>> find_open(const std::string& payer,
+    // Nothing happens where there is no answer.
+    virtual Result<void> keep_answer(const PaymentKey& key, Instant until) = 0;
+    // Without its answer.
+    virtual Result<std::optional<GrantRecord>> find_open(const ChainId& network,
+                                                         const std::string& payer,
                                                          const Hash32& request) = 0;
     // Not final, without their answers; those of other owners first, then claimed and settling,
     // then the oldest.

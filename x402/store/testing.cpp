@@ -98,8 +98,9 @@ public:
     Task<Result<std::optional<GrantRecord>>> find(PaymentKey key) override {
         return read(*plan_, store_->find(std::move(key)));
     }
-    Task<Result<std::optional<GrantRecord>>> find_open(std::string payer, Hash32 request) override {
-        return read(*plan_, store_->find_open(std::move(payer), request));
+    Task<Result<std::optional<GrantRecord>>> find_open(ChainId network, std::string payer,
+                                                       Hash32 request) override {
+        return read(*plan_, store_->find_open(std::move(network), std::move(payer), request));
     }
     Task<Result<std::vector<GrantRecord>>> take_over(std::size_t limit) override {
         return write(*plan_, "take_over", store_->take_over(limit));

@@ -171,17 +171,27 @@ Result<void> MemoryGrants::update_grant(const GrantRecord& record, bool with_ans
     return {};
 }
 
-Result<std::optional<GrantRecord>> MemoryGrants::find_open(const std::string& payer,
+Result<void> MemoryGrants::keep_answer(const PaymentKey& key, Instant until) {
+    const auto it = grants_.find(key);
+    if (it != grants_.end() && it->second.answer) it->second.answer->until = until;
+    return {};
+}
+
+Result<std::optional<GrantRecord>> MemoryGrants::find_open(const ChainId& network,
+                                                           const std::string& payer,
                                                            const Hash32& request) {
     const GrantRecord* newest = nullptr;
     for (const PaymentKey& key : unfinished_) {
         const GrantRecord& record = grants_.at(key);
         if (record.state == GrantState::claimed) continue;
         if (record.payer != payer || record.request != request) continue;
+        if (record.network != network) continue;
         if (newest == nullptr || record.created >= newest->created) newest = &record;
     }
     if (newest == nullptr) return std::optional<GrantRecord>();
-    return std::optional<GrantRecord>(*newest);
+    std::optional<GrantRecord> found(*newest);
+    found->answer.reset();
+    return found;
 }
 
 Result<std::vector<GrantRecord>> MemoryGrants::unfinished_grants(const Owner& mine,
@@ -205,6 +215,7 @@ Result<std::size_t> MemoryGrants::forget_answers(Instant now) {
     std::size_t forgotten = 0;
     for (auto& [key, record] : grants_) {
         if (!record.answer || record.answer->until > now) continue;
+        if (record.state == GrantState::settling) continue;
         record.answer.reset();
         ++forgotten;
     }

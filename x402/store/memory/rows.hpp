@@ -53,7 +53,8 @@ public:
     Result<std::optional<GrantRecord>> grant(const PaymentKey& key) override;
     Result<void> put_grant(const GrantRecord& record) override;
     Result<void> update_grant(const GrantRecord& record, bool with_answer) override;
-    Result<std::optional<GrantRecord>> find_open(const std::string& payer,
+    Result<void> keep_answer(const PaymentKey& key, Instant until) override;
+    Result<std::optional<GrantRecord>> find_open(const ChainId& network, const std::string& payer,
                                                  const Hash32& request) override;
     Result<std::vector<GrantRecord>> unfinished_grants(const Owner& mine,
                                                        std::size_t limit) override;

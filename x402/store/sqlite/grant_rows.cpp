@@ -21,7 +21,7 @@ constexpr std::string_view kSelectOpen =
     "SELECT id, " X402_GRANT_COLUMNS
     ", settle_request FROM grants INDEXED BY grants_open "
     "LEFT JOIN grant_requests ON grant_id = id "
-    "WHERE payer = ? AND request = ? AND state IN ('settling', 'settled') "
+    "WHERE payer = ? AND request = ? AND network = ? AND state IN ('settling', 'settled') "
     "ORDER BY created DESC, id DESC LIMIT 1";
 constexpr std::string_view kSelectUnfinished =
     "SELECT id, " X402_GRANT_COLUMNS
@@ -164,17 +164,24 @@ Result<void> SqliteGrants::update_grant(const GrantRecord& record, bool with_ans
     return put_answer(record);
 }
 
-Result<std::optional<GrantRecord>> SqliteGrants::find_open(const std::string& payer,
+Result<void> SqliteGrants::keep_answer(const PaymentKey& key, Instant until) {
+    Statement row = connection_.prepare(
+        "UPDATE grant_answers SET until = ? "
+        "WHERE grant_id = (SELECT id FROM grants WHERE key = ?)");
+    row.put(until).put(key.value());
+    return row.run();
+}
+
+Result<std::optional<GrantRecord>> SqliteGrants::find_open(const ChainId& network,
+                                                           const std::string& payer,
                                                            const Hash32& request) {
-    std::optional<Kept> kept;
-    {
-        Statement row = connection_.prepare(kSelectOpen);
-        row.put(payer).put(request.view());
-        X402_TRY(const bool there, row.step());
-        if (there) kept = read_grant(row);
-        X402_TRY_VOID(row.check());
-    }
-    return with_answer(std::move(kept));
+    Statement row = connection_.prepare(kSelectOpen);
+    row.put(payer).put(request.view()).put(network.text());
+    X402_TRY(const bool there, row.step());
+    std::optional<GrantRecord> found;
+    if (there) found = std::move(read_grant(row).record);
+    X402_TRY_VOID(row.check());
+    return found;
 }
 
 Result<std::vector<GrantRecord>> SqliteGrants::unfinished_grants(const Owner& mine,
@@ -191,7 +198,9 @@ Result<std::vector<GrantRecord>> SqliteGrants::unfinished_grants(const Owner& mi
 }
 
 Result<std::size_t> SqliteGrants::forget_answers(Instant now) {
-    Statement row = connection_.prepare("DELETE FROM grant_answers WHERE until <= ?");
+    Statement row = connection_.prepare(
+        "DELETE FROM grant_answers WHERE until <= ? AND "
+        "(SELECT state FROM grants WHERE id = grant_id) IS NOT 'settling'");
     row.put(now);
     X402_TRY_VOID(row.run());
     return connection_.changed_rows();
