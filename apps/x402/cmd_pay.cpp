@@ -155,12 +155,13 @@ Result<void> print_json(const json::Object& object) {
 }
 
 struct Batch {
-    Batch(client::Client& payer, const client::Request& asked, const Flags& given)
-        : client(payer), request(asked), flags(given) {}
+    Batch(client::Client& payer, const client::Request& asked, const Flags& given, bool& deaf)
+        : client(payer), request(asked), flags(given), stopped(deaf) {}
 
     client::Client& client;
     const client::Request& request;
     const Flags& flags;
+    bool& stopped;  // stdout took no more: nothing is asked for, and nothing signed, from here on
     std::uint64_t next = 0;
     std::uint64_t running = 0;
     int exit = 0;
@@ -194,20 +195,22 @@ void report(Batch& batch, const client::PayResult& result, std::optional<std::si
     print_lines(batch.flags, result, told.value_or(result.notices.size()));
     if (written && !is_owed(result)) return;
     // What is paid for from here on could not be shown either.
-    batch.next = batch.flags.count;
+    batch.stopped = true;
     if (written) return;
     print_line("the answer could not be written: " + written.error().detail);
     batch.exit = client::worse_exit(batch.exit, 1);
 }
 
 Task<void> work(Batch& batch) {
-    while (batch.next < batch.flags.count) {
+    while (!batch.stopped && batch.next < batch.flags.count) {
         ++batch.next;
         std::optional<std::size_t> told;
         client::Request request = batch.request;
         request.hand_over = [&batch, &told](const client::PayResult& result) {
             told = result.notices.size();
-            return print_answer(batch.flags, result);
+            auto written = print_answer(batch.flags, result);
+            if (!written) batch.stopped = true;
+            return written;
         };
         const client::PayResult result = co_await batch.client.fetch(std::move(request));
         report(batch, result, told);
@@ -326,6 +329,7 @@ int run_pay(const Flags& flags) {
         return 1;
     }
     const auto transport = client::make_http_transport(*(*world)->http);
+    bool stopped = false;
     client::ClientOptions options{
         .modules = (*world)->modules,
         .wallets = std::move(*wallets),
@@ -333,10 +337,11 @@ int run_pay(const Flags& flags) {
         .journal = **journal,
         .transport = *transport,
         .env = (*world)->env(),
-        .open_chain = [&chains](const ChainId& network) { return chains.open(network); }};
+        .open_chain = [&chains](const ChainId& network) { return chains.open(network); },
+        .approve = [&stopped](const client::Choice&, const std::string&) { return !stopped; }};
     client::Client client(std::move(options));
     if (flags.dry_run) return dry_run(client, *request, flags);
-    Batch batch(client, *request, flags);
+    Batch batch(client, *request, flags, stopped);
     net::run_blocking([&batch] { return run_batch(batch); });
     return batch.exit;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `x402 pay` when no answer came before the payment expired: now the chain decides, by what is
-// final there. Unused is failed and may be paid anew; taken is sent once more for its answer, and is
-// settled and undelivered where the seller has none. Nothing is signed again.
+// final there. Unused is failed and may be paid anew; taken is sent once more for its answer, which
+// stays owed until the seller gives it or says no. Nothing is signed again.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -54,13 +54,15 @@ test("after the end the chain decides", { concurrency: 3 }, async (t) => {
     assert.ok((await where.chain.transfers({})).filter(({ from }) =>
         from === where.world.payers[0].address).length <= 1);
   });
-  const taken = t.test("taken: settled and undelivered, exit 1, nothing signed anew", async (inner) => {
+  const taken = t.test("taken: exit 1, its answer stays owed until the seller says no, nothing signed anew", async (inner) => {
     let settled;
+    let no = false;
     const where = await setting(inner, (world, house) => {
       const facilitator = house.add(startFacilitator(world, { network: { poll: "20ms" } }));
-      return async (request, _response, payment) => {
+      return async (request, response, payment) => {
         settled ??= askFacilitator((await facilitator).url, "settle", payment);
         await settled;
+        if (no) return respond402(response, requiredOf([payment.accepted]));
         request.socket.destroy();
       };
     });
@@ -68,9 +70,12 @@ test("after the end the chain decides", { concurrency: 3 }, async (t) => {
     const { transaction } = (await settled).body;
     assert.ok(transaction);
     await expire(where);
-    const { code, results, stdout } = await where.pay();
-    assert.deepEqual([code, results[0].outcome, results[0].payment?.transaction], [1, "settled", transaction], stdout);
-    assert.equal(results[0].error.code, "settled_undelivered");
+    for (const end of ["answer_owed", "answer_owed", "settled_undelivered"]) {
+      no = end === "settled_undelivered";
+      const { code, results, stdout } = await where.pay();
+      assert.deepEqual([code, results[0].outcome, results[0].payment?.transaction], [1, "settled", transaction], stdout);
+      assert.deepEqual([results[0].error.code, results[0].proven, results[0].attempts], [end, true, 1]);
+    }
     assert.equal(new Set(where.seller.headers).size, 1);
     assert.equal((await where.chain.transfers({ from: where.world.payers[0].address })).length, 1);
   });

@@ -10,8 +10,11 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { startWorld } from "../devnet/world.mjs";
 import { Chain } from "../lib/chain.mjs";
-import { House } from "../lib/house.mjs";
-import { run } from "../lib/proc.mjs";
+import { eventually } from "../lib/check.mjs";
+import { House, houseOf } from "../lib/house.mjs";
+import { exactRequirements } from "../lib/payments.mjs";
+import { run, spawnBound } from "../lib/proc.mjs";
+import { requiredOf, respond402, startSeller } from "../lib/seller.mjs";
 import { startUpstream } from "../lib/wire.mjs";
 import { X402, newFolder, paidRoute, startGateway, x402 } from "../lib/x402bin.mjs";
 
@@ -109,6 +112,31 @@ describe("stdout does not take the answer", { concurrency: PARALLEL }, () => {
     assert.equal(readFileSync(file, "utf8"), LARGE);
     await checkPaidOnce(who, transaction);
   });
+});
+
+test("a request of the batch that is still at its offer when stdout breaks is not paid for", async (t) => {
+  const terms = exactRequirements(world, { payTo: world.accounts.merchant.address });
+  let asked = 0;
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  const seller = await houseOf(t).add(startSeller({
+    unpaid: async (_request, response) => {
+      asked += 1;
+      if (asked > 1) await held;
+      respond402(response, requiredOf([terms]));
+    },
+    paid: (_request, response) => response.end("bought"),
+  }));
+  const payer = world.payers[buyers++];
+  const child = spawnBound("sh", ["-c", `"$@" > /dev/full`, "sh", X402, "pay", seller.url, "-n", "4", "-c", "2",
+    "--home", newFolder("home")], { env: { X402_EVM_KEY: payer.key }, stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (piece) => { said += piece; });
+  const ended = new Promise((resolve) => child.on("close", resolve));
+  await eventually(() => asked === 2 && CODE.test(said), { what: "the first answer that nobody takes" });
+  release();
+  assert.equal(await ended, 1, said);
+  assert.deepEqual([asked, seller.headers.length], [2, 1], said);
 });
 
 test("an answer that nobody paid for and that is not taken is exit 1 as well", async () => {

@@ -74,8 +74,11 @@ Event event_of_success(const SettleResponse& settlement, int status, const Chain
 Event event_of_refusal(const SettleResponse& settlement) {
     if (is_duplicate(settlement)) return Event::used;
     if (outcome_of(settlement) != Outcome::unknown) return Event::denied;
-    // Only a code that speaks of work going on is waited for: a transaction beside any other no
-    // makes that no doubtful, and a few repeats are enough for doubt.
+    // Only a code that speaks of work going on is waited for: a transaction beside any other no, a
+    // sentence, or a failure that names no transaction makes that no doubtful, and a few repeats
+    // are enough for doubt.
+    const std::string& code = settlement.error_reason;
+    if (!is_code(code) || code.ends_with("transaction_failed")) return Event::no_word;
     SettleResponse without_transaction = settlement;
     without_transaction.transaction.clear();
     return outcome_of(without_transaction) == Outcome::unknown ? Event::pending : Event::no_word;

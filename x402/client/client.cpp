@@ -47,6 +47,17 @@ PayResult unusable(const Error& error) {
     return result;
 }
 
+// Where nothing has told it better yet.
+void explain_owed(PayResult& result) {
+    if (result.error && (result.error->code == kNotHandedOver || result.error->code == kAnswerOwed))
+        return;
+    std::string message = "the payment was taken, and its answer has not come yet";
+    if (result.error) message += ": " + result.error->message;
+    result.error =
+        pay_error(std::string(kAnswerOwed), std::move(message),
+                  "run the same command again: the same payment is sent again for its answer");
+}
+
 }  // namespace
 
 void complete(Run& run) {
@@ -62,6 +73,7 @@ void complete(Run& run) {
     result.told = run.state.told;
     result.proven = run.state.proven;
     if (result.outcome == PayOutcome::settled && result.delivered) result.error.reset();
+    if (run.state.owed) explain_owed(result);
     if (result.outcome == PayOutcome::settled && !result.delivered && !result.error) {
         result.error =
             pay_error("settled_undelivered", "the payment was taken and nothing was delivered",

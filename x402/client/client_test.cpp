@@ -217,7 +217,8 @@ TEST_F(ClientTest, SettledAndNeverDelivered) {
     EXPECT_EQ(result.body, "oops");  // always handed over
     EXPECT_EQ(result.transaction, "0xaa");
     EXPECT_EQ(exit_code(result), 1);
-    EXPECT_EQ(only_state(), JournalState::settled);
+    EXPECT_EQ(result.error->code, "answer_owed");
+    EXPECT_EQ(only_state(), JournalState::sent);  // the next run asks for its answer
     EXPECT_FALSE(history()[0].delivered);
 }
 

@@ -63,6 +63,9 @@ struct Run {
     PayResult result;
 };
 
+// Beside the word in a record whose answer is owed: whether the chain itself showed it.
+inline constexpr std::string_view kShownByChain = "proven";
+
 // Runs the machine from its present stage to `done`, and writes the end into the journal.
 Task<void> drive(Run& run);
 // The quote and choose stages, which also serve `Client::quote`.

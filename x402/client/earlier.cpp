@@ -76,12 +76,18 @@ Task<Result<void>> adopt(Run& run, const store::JournalEntry& entry) {
     run.result.accepted = run.payment.requirements;
     run.result.asset = asset_of(entry);
     run.result.transaction = entry.transaction;
+    bool proven = false;
     if (how_left(entry) == Left::taken) {
         X402_CO_TRY(run.result.payment, read_settle_response(entry.response));
+        X402_CO_TRY(const json::Object word, json::parse_object(entry.response));
+        const json::Value* shown = word.if_contains(kShownByChain);
+        proven = shown != nullptr && *shown == json::Value(true);
+        run.result.payment->unknown.erase(kShownByChain);
     }
     run.held = Held{entry.id, entry.lease_owner, entry.state};
     run.state =
         resume(how_left(entry), entry.usable_until, run.core.now(), run.core.options.limits);
+    run.state.proven = proven;
     const store::Lease lease{entry.lease_owner, run.core.options.lease};
     run.keeper = std::make_unique<LeaseKeeper>(run.core.options.journal, run.core.options.env,
                                                entry.id, lease);
@@ -112,19 +118,24 @@ std::string what_was_left(const store::JournalEntry& entry) {
            entry.network.text();
 }
 
+PayError too_early(const store::JournalEntry& entry, Instant now) {
+    const auto left = std::chrono::ceil<std::chrono::seconds>(entry.usable_until - now);
+    const std::string seconds = std::to_string(left.count()) + " s";
+    const std::string which = "an earlier payment for this request (" + what_was_left(entry) + ")";
+    if (how_left(entry) == Left::taken) {
+        return pay_error(std::string(kAnswerOwed), which + " was taken, and its answer is owed",
+                         "run without --new: the same payment is sent again for its answer; in " +
+                             seconds + " --new pays anew");
+    }
+    return pay_error("earlier_usable", which + " can still be taken for " + seconds,
+                     "run without --new: the same payment is sent again and never charged twice");
+}
+
 // --new: only once the earlier payment cannot be sent any more, and never without saying what it
 // may mean.
 Task<bool> may_start_anew(Run& run, const store::JournalEntry& entry) {
     if (run.core.now() < entry.usable_until) {
-        const auto left =
-            std::chrono::ceil<std::chrono::seconds>(entry.usable_until - run.core.now());
-        refuse(
-            run,
-            pay_error("earlier_usable",
-                      "an earlier payment for this request (" + what_was_left(entry) +
-                          ") can still be taken for " + std::to_string(left.count()) + " s",
-                      "run without --new: the same payment is sent again and never charged twice"),
-            PayOutcome::refused);
+        refuse(run, too_early(entry, run.core.now()), PayOutcome::refused);
         if (run.keeper) co_await run.keeper->stop();
         run.keeper.reset();
         co_return false;
@@ -137,8 +148,9 @@ Task<bool> may_start_anew(Run& run, const store::JournalEntry& entry) {
                                      " may have been taken");
     }
     if (run.state.outcome == PayOutcome::settled) {
-        run.result.notices.push_back("the earlier payment of " + what_was_left(entry) +
-                                     " was taken in transaction " + run.result.transaction);
+        std::string notice = "the earlier payment of " + what_was_left(entry) + " was taken";
+        if (!run.result.transaction.empty()) notice += " in transaction " + run.result.transaction;
+        run.result.notices.push_back(std::move(notice));
     }
     co_return true;
 }
@@ -148,7 +160,7 @@ void explain_end(Run& run, const store::JournalEntry& entry) {
     const bool told = run.result.error && run.result.error->code == kNotHandedOver;
     if (run.state.owed && !told) {
         run.result.error =
-            pay_error("answer_owed",
+            pay_error(std::string(kAnswerOwed),
                       "an earlier payment for this request (" + what_was_left(entry) +
                           ") was taken, and its answer could not be fetched again",
                       "run again later: the same payment is sent again; or pay anew with --new");

@@ -276,28 +276,32 @@ TEST_F(Earlier, AfterExpiryTheChainDecides) {
     }
 }
 
-// The server is asked once for what the chain shows as paid, and the chain's word stands whatever
-// it says.
+// The server is asked once a run for what the chain shows as paid, and the chain's word stands
+// whatever it says. Only its no closes it without the answer.
 TEST_F(Earlier, WhatTheChainShowsAsTakenIsAskedForOnceMore) {
     struct Row {
         const char* name;
         Answer answer;
         bool delivered;
         std::string body;
+        const char* code = "";
     };
     const Row rows[] = {
         {"its answer", with_settlement(answer(200, "kept"), true, {}, "0xcc"), true, "kept"},
         {"another transaction", paid_answer("kept"), true, "kept"},
         {"no word", answer(200, "kept"), true, "kept"},
-        {"a new invoice", answer402(), false, "{}"},
-        {"a no", with_settlement(answer402(), false, "invalid_payload"), false, "{}"},
+        {"a new invoice", answer402(), false, "{}", "settled_undelivered"},
+        {"a no", with_settlement(answer402(), false, "invalid_payload"), false, "{}",
+         "settled_undelivered"},
         {"used", answer(409, R"({"error":"payment_already_used"})"), false,
-         R"({"error":"payment_already_used"})"},
-        {"pending", with_settlement(answer(409), false, "settlement_pending"), false, ""},
-        {"broken", answer(503, "later"), false, "later"},
-        {"taken and broken", with_settlement(answer(502, "oops"), true), false, "oops"},
-        {"silence", fail(Errc::timeout), false, ""},
-        {"nobody there", fail(Errc::unreachable), false, ""},
+         R"({"error":"payment_already_used"})", "settled_undelivered"},
+        {"pending", with_settlement(answer(409), false, "settlement_pending"), false, "",
+         "answer_owed"},
+        {"broken", answer(503, "later"), false, "later", "answer_owed"},
+        {"taken and broken", with_settlement(answer(502, "oops"), true), false, "oops",
+         "answer_owed"},
+        {"silence", fail(Errc::timeout), false, "", "answer_owed"},
+        {"nobody there", fail(Errc::unreachable), false, "", "answer_owed"},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
@@ -324,12 +328,26 @@ TEST_F(Earlier, WhatTheChainShowsAsTakenIsAskedForOnceMore) {
         ASSERT_TRUE(result.payment);
         EXPECT_TRUE(result.payment->success);
         EXPECT_EQ(result.payment->transaction, "0xcc");
-        EXPECT_EQ(result.error ? result.error->code : "",
-                  row.delivered ? "" : "settled_undelivered");
+        EXPECT_EQ(result.error ? result.error->code : "", row.code);
+        const bool owed = std::string_view(row.code) == "answer_owed";
         const auto entry = world.history().at(0);
-        EXPECT_EQ(entry.state, JournalState::settled);
+        EXPECT_EQ(entry.state, owed ? JournalState::sent : JournalState::settled);
         EXPECT_EQ(entry.delivered, row.delivered);
         EXPECT_EQ(entry.transaction, "0xcc");
+        if (!owed) continue;
+        // The next run asks again, signs nothing, and knows still what the chain showed.
+        world.with_chain = false;
+        world.serve([](std::size_t) { return paid_answer("at last"); });
+        const PayResult next = world.fetch(receiver.request());
+        EXPECT_EQ(exit_code(next), 0);
+        EXPECT_EQ(next.body, "at last");
+        EXPECT_TRUE(next.proven);
+        EXPECT_EQ(next.transaction, "0xcc");
+        EXPECT_EQ(world.transport.payments, (std::vector<std::string>{header, header}));
+        EXPECT_EQ(world.signatures(), 1);
+        EXPECT_EQ(world.history().at(0).state, JournalState::settled);
+        EXPECT_TRUE(world.history().at(0).delivered);
+        EXPECT_EQ(world.history().at(0).response.find("proven"), std::string::npos);
     }
 }
 

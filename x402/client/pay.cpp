@@ -121,6 +121,13 @@ std::string denial_text(const Run& run) {
     return json::dump(object);
 }
 
+// The word that it was taken, and whose word that is: never the server's claim about that.
+std::string owed_text(const Run& run) {
+    json::Object object = write(*run.result.payment);
+    object[kShownByChain] = run.state.proven;
+    return json::dump(object);
+}
+
 store::JournalChange change_for(const Run& run) {
     store::JournalChange change;
     const PayState& state = run.state;
@@ -128,8 +135,7 @@ store::JournalChange change_for(const Run& run) {
         // Kept open for the next run, with the word that it was taken.
         change.state = store::JournalState::sent;
         change.response = std::string{};
-        if (run.result.payment && state.told)
-            change.response = json::dump(write(*run.result.payment));
+        if (run.result.payment && state.told) change.response = owed_text(run);
     } else if (state.outcome == PayOutcome::settled) {
         change.state = store::JournalState::settled;
         change.delivered = state.delivered;

@@ -36,6 +36,12 @@ PayState end_delivered(PayState state, bool told) {
     return end(state, PayOutcome::settled);
 }
 
+// Taken, and its answer did not come in this run; nothing that came says that there is none.
+PayState end_owed(PayState state) {
+    state.owed = state.keep;
+    return end(state, PayOutcome::settled);
+}
+
 PayState end_void(PayState state) {
     state.voided = true;
     return end(state, PayOutcome::failed);
@@ -55,7 +61,7 @@ PayState pause_for(PayState state, const Moment& moment, const PayLimits& limits
 
 // No more sending: what is known decides, else the chain where it can know already.
 PayState give_up(PayState state, const Moment& moment, const PayLimits& limits) {
-    if (state.settled) return end(state, PayOutcome::settled);
+    if (state.settled) return end_owed(state);
     if (!state.left) return end_void(state);
     if (!state.ambiguous) return end(state, PayOutcome::failed);
     return still_usable(state, moment, limits) ? end(state, PayOutcome::unknown)
@@ -108,6 +114,8 @@ Next on_quote(const PayState& state, Event event) {
 // Sent once more for its answer: whatever else comes, the payment was taken.
 PayState on_collected(PayState state, Event event) {
     if (event == Event::settled || event == Event::unproven) return end_delivered(state, true);
+    if (event != Event::denied && event != Event::used) return end_owed(state);
+    state.owed = false;
     return end(state, PayOutcome::settled);
 }
 
@@ -225,7 +233,10 @@ PayState resume(Left left, Instant usable_until, Instant now, const PayLimits& l
     state.usable_until = usable_until;
     state.left = left != Left::never_sent;
     state.ambiguous = left == Left::ambiguous;
-    state.settled = state.owed = left == Left::taken;
+    state.settled = left == Left::taken;
+    // A seller that is gone must not stand in the way for ever.
+    state.keep = !state.settled || now - limits.owed_for <= usable_until;
+    state.owed = state.settled && state.keep;
     if (state.settled || still_usable(state, {now, std::nullopt}, limits))
         return at(state, Stage::send);
     return state.left ? at(state, Stage::trace) : end_void(state);
@@ -233,7 +244,7 @@ PayState resume(Left left, Instant usable_until, Instant now, const PayLimits& l
 
 PayState judge_only(Left left, Instant usable_until) {
     PayState state = resume(left, usable_until, usable_until, {});
-    state.collect = state.owed = false;
+    state.collect = state.keep = state.owed = false;
     return state.settled ? end(state, PayOutcome::settled) : state;
 }
 

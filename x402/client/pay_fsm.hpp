@@ -4,7 +4,8 @@
 // "Failed" is said only when the server said no to a usable payment whose every earlier sending was
 // answered, when nothing left us, or when the chain shows it; all else is unknown. Once it has
 // expired only the chain's word counts; what it shows as taken is sent once more for its answer,
-// since it cannot be taken twice. Pure; any thread.
+// since it cannot be taken twice. An answer to what was taken stays owed over the runs until it is
+// handed over, the server says no, or too long has passed. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +66,8 @@ struct PayLimits {
         std::chrono::minutes(3);  // in all, for a payment that is being worked on
     Duration first_pause = std::chrono::seconds(1);  // doubles
     Duration longest_pause = std::chrono::seconds(30);
-    Duration margin = std::chrono::seconds(3);  // before usable_until
+    Duration margin = std::chrono::seconds(3);   // before usable_until
+    Duration owed_for = std::chrono::hours(24);  // after usable_until: then an answer is given up
 };
 
 struct PayState {
@@ -76,9 +78,10 @@ struct PayState {
     bool left = false;  // some byte of it may have left this machine, in this run or an earlier one
     bool ambiguous = false;  // a sending is still without a judged answer
     bool settled = false;    // taken: the server said success once, or the chain showed it
-    bool owed = false;       // settled, and its answer, which the server had, was not handed over
-    bool collect = true;     // one that the chain shows as taken is sent once more for its answer
-    bool waiting = false;    // the last answer was `pending`
+    bool owed = false;       // settled, its answer was not handed over, and the next run asks again
+    bool keep = true;      // an answer that does not come now is owed; false: this try is the last
+    bool collect = true;   // one that the chain shows as taken is sent once more for its answer
+    bool waiting = false;  // the last answer was `pending`
     Instant usable_until{};
     Instant pending_since{};
     Duration pause{0};
@@ -105,7 +108,7 @@ enum class Left {
     never_sent,
     denied,
     ambiguous,
-    taken,  // the server said success, and the answer could not be handed over
+    taken,  // the server said success or the chain showed it, and the answer is still owed
 };
 // The state from which an unfinished payment is finished: sent again, traced, or void.
 PayState resume(Left left, Instant usable_until, Instant now, const PayLimits& limits);

@@ -72,7 +72,7 @@ PayState found_taken() {
 }
 
 using Key = std::tuple<bool, int, std::uint32_t, std::uint32_t, bool, bool, bool, bool, bool, int,
-                       bool, bool, bool, bool>;
+                       bool, bool, bool, bool, bool>;
 Key key_of(const PayState& s, bool late) {
     return {s.owed,      static_cast<int>(s.stage),
             s.mute,      s.pendings,
@@ -80,7 +80,8 @@ Key key_of(const PayState& s, bool late) {
             s.settled,   s.waiting,
             s.voided,    static_cast<int>(s.outcome),
             s.delivered, s.proven,
-            s.collect,   late};
+            s.collect,   s.keep,
+            late};
 }
 
 void check_edge(const PayState& from, Event event, const PayState& to) {
@@ -101,9 +102,14 @@ void check_edge(const PayState& from, Event event, const PayState& to) {
         EXPECT_TRUE(to.settled && to.proven && !to.collect && !to.ambiguous);
     }
     if (to.owed) {
-        EXPECT_TRUE(from.owed && to.settled && !to.delivered);
-        EXPECT_NE(event, Event::denied);
-        EXPECT_NE(event, Event::used);
+        EXPECT_TRUE(to.settled && !to.delivered);
+        EXPECT_TRUE(from.owed || to.stage == Stage::done);
+    }
+    if (to.stage == Stage::done && to.settled && !to.delivered) {
+        // What was taken is closed without its answer by the seller's judged no alone, or where a
+        // new payment replaces it, or where its answer has been owed for too long.
+        const bool refused = event == Event::denied || event == Event::used;
+        EXPECT_EQ(to.owed, from.keep && !refused && from.stage != Stage::trace);
     }
     if (from.proven) {
         EXPECT_TRUE(to.proven);
@@ -157,6 +163,7 @@ TEST(PayFsm, EveryReachableStateKeepsTheLaws) {
     for (const Left left : {Left::never_sent, Left::denied, Left::ambiguous, Left::taken}) {
         add(resume(left, kUntil, kNow, small_limits()), false);
         add(resume(left, kUntil, kLate, small_limits()), true);
+        add(resume(left, kUntil, kLate + small_limits().owed_for, small_limits()), true);
         add(judge_only(left, kUntil), true);
     }
     while (!open.empty()) {
@@ -185,7 +192,7 @@ TEST(PayFsm, EveryReachableStateKeepsTheLaws) {
 // loses that something left, or turns doubt into a no.
 TEST(PayFsm, NoCombinationOfFlagsBreaksTheLaws) {
     std::size_t edges = 0;
-    for (int bits = 0; bits < (1 << 10); ++bits) {
+    for (int bits = 0; bits < (1 << 11); ++bits) {
         const auto bit = [bits](int i) { return ((bits >> i) & 1) != 0; };
         PayState from = at(Stage::quote, bit(0), bit(0) && bit(1), bit(0) && !bit(1) && bit(2));
         from.waiting = bit(3);
@@ -195,6 +202,7 @@ TEST(PayFsm, NoCombinationOfFlagsBreaksTheLaws) {
         from.sends = bit(7) ? 4 : 0;
         const Instant now = bit(8) ? kLate : kNow;
         from.collect = !bit(9);
+        from.keep = !bit(10);
         for (int s = static_cast<int>(Stage::send); s < kStages; ++s) {
             from.stage = static_cast<Stage>(s);
             // A settled payment is never traced: nothing is left to ask.
@@ -363,7 +371,9 @@ TEST(PayFsm, WhatTheChainShowsAsTakenIsSentOnceMoreForItsAnswer) {
             EXPECT_EQ(done.outcome, PayOutcome::settled);
             EXPECT_TRUE(done.proven);
             EXPECT_EQ(done.sends, 1u);
-            EXPECT_EQ(done.delivered, event == Event::settled || event == Event::unproven);
+            const bool answered = event == Event::settled || event == Event::unproven;
+            EXPECT_EQ(done.delivered, answered);
+            EXPECT_EQ(done.owed, !answered && event != Event::denied && event != Event::used);
             EXPECT_EQ(done, after(found_taken(), event, kLate));
         }
     }
@@ -394,6 +404,48 @@ TEST(PayFsm, WhatWasTakenAndNotHandedOverIsSentAgainHoweverLate) {
         EXPECT_EQ(state.delivered, answered);
         EXPECT_EQ(state.owed, !answered && event != Event::denied && event != Event::used);
     }
+}
+
+// A server that is short of room for a while: the run ends, and the answer stays owed.
+TEST(PayFsm, AnAnswerThatDoesNotComeInTheRunThatPaidStaysOwed) {
+    for (const Event event : kAllowed[static_cast<int>(Stage::send)]) {
+        SCOPED_TRACE(to_string(event));
+        PayState state = after(at(Stage::send), Event::settled_cut);
+        EXPECT_FALSE(state.owed);  // not before the run has given up
+        for (int i = 0; state.stage != Stage::done; ++i) {
+            const bool waits = state.stage == Stage::pause;
+            state = after(state, waits ? Event::paused : event, kNow + std::chrono::seconds(i));
+        }
+        EXPECT_EQ(state.outcome, PayOutcome::settled);
+        const bool answered = event == Event::settled || event == Event::unproven;
+        EXPECT_EQ(state.delivered, answered);
+        EXPECT_EQ(state.owed, !answered && event != Event::denied && event != Event::used);
+    }
+}
+
+TEST(PayFsm, AnAnswerIsOwedForABoundedTimeAndAskedForOnceMoreAtItsEnd) {
+    const PayLimits limits = small_limits();
+    EXPECT_TRUE(resume(Left::taken, kUntil, kUntil + limits.owed_for, limits).owed);
+    const Instant over = kUntil + limits.owed_for + Duration{1};
+    for (const bool proven : {false, true}) {
+        for (const Event event : kAllowed[static_cast<int>(Stage::send)]) {
+            SCOPED_TRACE(to_string(event));
+            PayState state = resume(Left::taken, kUntil, over, limits);
+            state.proven = proven;
+            EXPECT_EQ(state.stage, Stage::send);
+            while (state.stage != Stage::done) {
+                const bool waits = state.stage == Stage::pause;
+                const Instant now = over + std::chrono::seconds(state.sends);
+                state = after(state, waits ? Event::paused : event, now);
+            }
+            EXPECT_EQ(state.outcome, PayOutcome::settled);
+            EXPECT_EQ(state.delivered, event == Event::settled || event == Event::unproven);
+            EXPECT_FALSE(state.owed);
+        }
+    }
+    // Only what an earlier run has asked for already: what is found late is owed at first.
+    const PayState found = after(resume(Left::ambiguous, kUntil, over, limits), Event::found, over);
+    EXPECT_TRUE(after(found, Event::no_word, over).owed);
 }
 
 TEST(PayFsm, WhatANewPaymentReplacesIsJudgedAndNotSent) {

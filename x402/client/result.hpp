@@ -29,6 +29,8 @@ struct PayError {
 };
 // The code of an answer that was paid for and that whoever asked could not take; it is still owed.
 inline constexpr std::string_view kNotHandedOver = "not_handed_over";
+// The code of an answer that was paid for and has not come; the next run asks for it again.
+inline constexpr std::string_view kAnswerOwed = "answer_owed";
 PayError pay_error(std::string code, std::string message, std::string next = {});
 PayError pay_error(const Error& error);
 
