@@ -20,7 +20,7 @@ namespace {
 
 constexpr Duration kDiskPause = std::chrono::milliseconds(250);
 constexpr int kMostFreed = 8;
-// Finality takes minutes on some networks: the looks at what only waits for it are spaced out.
+// Finality takes minutes on some networks: looks that did not decide are spaced out.
 constexpr Duration kLongestRest = std::chrono::seconds(15);
 
 // Writes the slot's end until it is written. An Error: the slot is not ours any more, or we are to
@@ -41,6 +41,7 @@ Task<Result<void>> write_slot_end(DeskPtr desk, store::SlotEnd end) {
 // which is safe because none of them ever did.
 void go_again(const DeskPtr& desk, const LivePtr& live, Event why) {
     live->alone = true;
+    live->transaction.clear();  // as in the record: what ended with its slot names no end of it
     if (why != Event::slot_freed) {
         live->began = desk->env.clock.steady();
         live->freed = 0;
@@ -121,7 +122,8 @@ SlotEvent wait_event(const Desk& desk, const Line& line, const SlotRun& slot) {
     times.poll = line.network->poll_interval();
     times.attempts = static_cast<std::uint32_t>(slot.attempts.size());
     times.accepted = slot.accepted;
-    times.can_replace = line.network->can_replace() && !slot.lane->retired;
+    times.can_replace =
+        line.network->can_replace() && !slot.lane->retired && !stands_behind_gap(slot);
     times.oldest = std::none_of(line.open.begin(), line.open.end(), [&](const SlotPtr& open) {
         return open->lane == slot.lane && !open->landed && comes_before(open->slot, slot.slot);
     });
@@ -189,7 +191,7 @@ Task<void> take_mined(DeskPtr desk, Line* line, SlotPtr slot, Seen seen) {
     }
     Verdicts verdicts = co_await judge_mined(desk, slot, seen);
     slot->undecided = !verdicts.decided;
-    if (!verdicts.decided && !seen.final) rest_slot(*desk, *line, *slot);
+    if (!verdicts.decided) rest_slot(*desk, *line, *slot);
     if (!verdicts.decided) co_return co_await end_paid(desk, line, slot, std::move(verdicts));
     co_await end_slot(desk, line, slot, end, std::move(verdicts));
 }
@@ -201,6 +203,7 @@ Task<void> take_dead(DeskPtr desk, Line* line, SlotPtr slot) {
     }
     Verdicts verdicts = co_await judge_dead(desk, slot);
     slot->undecided = !verdicts.decided;
+    if (!verdicts.decided) rest_slot(*desk, *line, *slot);
     if (!verdicts.decided) co_return co_await end_paid(desk, line, slot, std::move(verdicts));
     store::SlotEnd end;
     end.state = store::SlotState::dead;

@@ -94,6 +94,7 @@ void take_apart(const DeskPtr& desk, Departure& departure, const Error& error) {
 Task<std::optional<Simulation>> simulate(DeskPtr desk, Departure& departure, Patience& patience) {
     while (!departure.group.empty()) {
         const std::vector<Action> actions = actions_of(departure.group);
+        departure.simulated = desk->env.clock.steady();
         auto simulation =
             co_await departure.line->network->simulate(actions, departure.lane->signer);
         const bool usable = simulation && simulation->refusals.size() == actions.size();
@@ -125,7 +126,8 @@ Task<SlotPtr> take_slot(DeskPtr desk, Departure& departure, const Simulation& si
                         Patience& patience) {
     co_await await_turn(*departure.lane);
     const Turn turn(*departure.lane);
-    const SlotWish wish{departure.line, departure.lane, departure.group, simulation};
+    const SlotWish wish{departure.line, departure.lane, departure.group, simulation,
+                        departure.simulated};
     int conflicts = 0;
     for (;;) {
         auto run = co_await try_slot(desk, wish);

@@ -12,6 +12,7 @@ struct Departure {
     Line* line = nullptr;
     Lane* lane = nullptr;
     Group group;
+    Duration simulated{};  // when the network was last asked about it
 };
 
 // Spawned by the lane, which counts it as departing until it has a slot or has dissolved.

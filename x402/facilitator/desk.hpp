@@ -24,6 +24,7 @@ struct Gap {
     bool suspected = false;  // the watch looks for one
     bool filling = false;    // a courier is on it
     bool refused = false;    // the network does not even sign a filler
+    Slot at;                 // refused: the earliest such slot
     Duration next_try{};
     Duration rest{};
 };

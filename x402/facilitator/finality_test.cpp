@@ -288,6 +288,41 @@ TEST(Finality, AHalfEndedGroupSurvivesARestart) {
     for (const char* nonce : {"n1", "n2", "n3"}) EXPECT_EQ(moves_of(world, nonce), 1U);
 }
 
+// The slot has ended for good, and the network does not say what became of the payment.
+Task<void> unclear_for_long(Life& life, bool dead) {
+    Ledger& ledger = life.world.ledger;
+    ledger.blind.insert("n1");
+    ledger.auto_mine = false;
+    const Later later = settle_later(life, order("n1"));
+    const bool sent = co_await until(life, [&] { return ledger.broadcasts == 1; });
+    EXPECT_TRUE(sent);
+    ledger.uses_final = false;
+    ledger.front_run("ann", "n1", U256(100), "shop");
+    if (dead) ledger.pool.clear();
+    if (dead) ledger.skip_slot("signer-a");
+    ledger.mine();
+    co_await wait_for(life, 60s);
+    const std::size_t before = ledger.observes;
+    co_await wait_for(life, 60s);
+    EXPECT_GE(ledger.observes - before, 3U);
+    EXPECT_LE(ledger.observes - before, 6U) << "a look that did not decide rests";
+    ledger.uses_final = true;
+    const auto status = co_await life.service.settlement(key_of(order("n1")), 30s);
+    EXPECT_EQ((*status)->state, "duplicate");
+}
+Task<void> unclear_mined(Life& life) {
+    return unclear_for_long(life, false);
+}
+Task<void> unclear_dead(Life& life) {
+    return unclear_for_long(life, true);
+}
+TEST(Finality, AnUnclearEndIsLookedAtRarely) {
+    for (const Body& body : {Body(unclear_mined), Body(unclear_dead)}) {
+        World world;
+        EXPECT_TRUE(live(world, body));
+    }
+}
+
 Task<void> front_run(Life& life) {
     Ledger& ledger = life.world.ledger;
     ledger.blind.insert("n1");

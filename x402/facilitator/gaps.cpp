@@ -36,6 +36,7 @@ Task<SlotPtr> take_gap(DeskPtr desk, Line* line, Lane* lane) {
     SlotWish wish;
     wish.line = line;
     wish.lane = lane;
+    wish.simulated = desk->env.clock.steady();
     const std::vector<Action> none;
     auto simulation = co_await line->network->simulate(none, lane->signer);
     Result<SlotPtr> slot = fail(Errc::unavailable);
@@ -74,7 +75,8 @@ void watch_gaps(const DeskPtr& desk, Line& line) {
     bool stuck = false;
     for (std::size_t i = 0; i < line.lanes.size(); ++i) {
         Lane& lane = *line.lanes[i];
-        stuck = stuck || waiting_behind_gap(line, lane) > 0;
+        // A retired signer's gap stays until its operator sees to it; the others settle on.
+        stuck = stuck || (!lane.retired && waiting_behind_gap(line, lane) > 0);
         // Where nothing can be replaced, no slot stands behind another.
         if (!lane.gap.suspected || lane.retired || !line.network->can_replace()) continue;
         if (lane.gap.filling || desk->env.clock.steady() < lane.gap.next_try) continue;
@@ -88,9 +90,15 @@ void watch_gaps(const DeskPtr& desk, Line& line) {
 void note_refused(const Desk& desk, const SlotRun& slot) {
     Gap& gap = slot.lane->gap;
     gap.suspected = true;
+    if (!gap.refused || comes_before(slot.slot, gap.at)) gap.at = slot.slot;
     gap.refused = true;
     rest(desk, gap);
     log::error("slot_gap", {{"signer", slot.slot.signer}, {"slot", slot.slot.key}});
+}
+
+bool stands_behind_gap(const SlotRun& slot) {
+    const Gap& gap = slot.lane->gap;
+    return gap.refused && comes_before(gap.at, slot.slot);
 }
 
 std::size_t waiting_behind_gap(const Line& line, const Lane& lane) {

@@ -12,6 +12,8 @@ namespace x402::facilitator {
 void watch_gaps(const DeskPtr& desk, Line& line);
 // The network did not even sign a filler for this slot.
 void note_refused(const Desk& desk, const SlotRun& slot);
+// Whether it waits for a gap of its lane, and not for a higher fee.
+bool stands_behind_gap(const SlotRun& slot);
 // How many sent slots of the lane wait behind a slot that cannot be used; 0 when all is well.
 std::size_t waiting_behind_gap(const Line& line, const Lane& lane);
 

@@ -81,6 +81,54 @@ TEST(Gap, IsFilledByItself) {
     EXPECT_EQ(moves_of(world, "n2"), 1U);
 }
 
+Task<void> waits_behind_a_gap(Life& life) {
+    const Later second = co_await make_gap(life);
+    const std::function<bool()> never = [] { return false; };
+    const bool ended = co_await until(life, never, 2min);
+    EXPECT_FALSE(ended);
+    EXPECT_FALSE(life.world.ledger.pool.contains("tx-signer-a-1-1"))
+        << "no fee helps what stands behind a gap";
+    life.world.ledger.no_fillers = false;
+    const bool done = co_await wait_answer(life, second);
+    EXPECT_TRUE(done);
+}
+TEST(Gap, NobodyBehindItIsBumped) {
+    World world;
+    world.settle_wait = 10min;
+    EXPECT_TRUE(live(world, waits_behind_a_gap));
+    EXPECT_EQ(moves_of(world, "n2"), 1U);
+}
+
+// n1 was sent, and n2 has a slot that nothing was signed for yet.
+Task<void> killed_with_a_taken_slot(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    ledger.shareable = false;
+    ledger.auto_mine = false;
+    const Later first = settle_later(life, order("n1"));
+    const bool sent = co_await until(life, [&] { return ledger.broadcasts == 1; });
+    EXPECT_TRUE(sent);
+    ledger.sign_errors = 1'000'000;
+    const Later second = settle_later(life, order("n2"));
+    const bool tried = co_await until(life, [&] { return ledger.sign_errors < 1'000'000; });
+    EXPECT_TRUE(tried);
+}
+Task<void> retired_with_a_gap(Life& life) {
+    const auto shown = [&] { return !life.service.ready(); };
+    const bool unready = co_await until(life, shown, 20s);
+    EXPECT_FALSE(unready) << "nobody waits for a signer that is not used any more";
+    const std::string gap = co_await metric(life, "x402_signer_nonce_gap");
+    EXPECT_EQ(gap, "1") << "and yet it is told";
+}
+TEST(Gap, OfARetiredSignerIsNoTroubleOfTheOthers) {
+    World world;
+    EXPECT_TRUE(live(world, killed_with_a_taken_slot));
+    world.ledger.sign_errors = 0;
+    world.ledger.no_fillers = true;
+    world.ledger.unsignable = {"n2"};
+    world.ledger.signers = {"signer-b"};
+    EXPECT_TRUE(live(world, retired_with_a_gap));
+}
+
 Task<void> killed_with_a_gap(Life& life) {
     const Later second = co_await make_gap(life);
 }

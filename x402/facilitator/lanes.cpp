@@ -55,7 +55,7 @@ bool must_wait(const Desk& desk, const Live& live) {
     for (const auto& [key, other] : desk.lives) {
         if (other.get() == &live || other->line != live.line || other->queued) continue;
         const bool still = other->state == State::claimed || other->state == State::doubted ||
-                           other->state == State::seen;
+                           other->state == State::unclear || other->state == State::seen;
         if (still || other->record.payer != live.record.payer) continue;
         if (!has_landed(*live.line, other)) return true;
     }

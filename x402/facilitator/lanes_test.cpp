@@ -318,6 +318,47 @@ TEST(Slots, AFillerUsesUpASlotWithoutAnAttempt) {
     EXPECT_EQ(moves_of(world, "n1"), 1U);
 }
 
+Task<void> late_slot(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    ledger.slot_errors = 1'000;
+    const Later later = settle_later(life, order("n1"));
+    const bool asked = co_await until(life, [&] { return ledger.slot_errors < 1'000; });
+    EXPECT_TRUE(asked);
+    ledger.balances["ann"] = U256(1);
+    const std::function<bool()> never = [] { return false; };
+    const bool ended = co_await until(life, never, 15s);
+    EXPECT_FALSE(ended);
+    ledger.slot_errors = 0;
+    const bool done = co_await wait_answer(life, later);
+    EXPECT_TRUE(done);
+    EXPECT_EQ((**later)->error_reason, "invalid_exact_evm_insufficient_balance");
+}
+TEST(Slots, ASimulationIsAsOldAsItsQuestion) {
+    World world;
+    EXPECT_TRUE(live(world, late_slot));
+    EXPECT_TRUE(world.ledger.signed_numbers["n1"].empty())
+        << "the network would refuse it by now, and a fee would be lost";
+}
+
+Task<void> dead_then_refused(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    ledger.auto_mine = false;
+    const Later later = settle_later(life, order("n1"));
+    const bool sent = co_await until(life, [&] { return ledger.broadcasts == 1; });
+    EXPECT_TRUE(sent);
+    ledger.balances["ann"] = U256(1);
+    ledger.pool.clear();
+    ledger.skip_slot("signer-a");
+    const bool done = co_await wait_answer(life, later);
+    EXPECT_TRUE(done);
+    EXPECT_EQ((**later)->transaction, "") << "that of the dead slot is not its end";
+    EXPECT_EQ(outcome_of(***later), Outcome::failed);
+}
+TEST(Slots, WhatADeadSlotCarriedIsForgotten) {
+    World world;
+    EXPECT_TRUE(live(world, dead_then_refused));
+}
+
 TEST(Trouble, PassesWhenItIsShort) {
     World world;
     world.ledger.simulate_errors = 3;

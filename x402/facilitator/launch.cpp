@@ -36,6 +36,15 @@ Task<Result<void>> look_again(DeskPtr desk, Line* line, SlotPtr slot) {
     co_return Result<void>{};
 }
 
+// A signature may cost more than its simulation said, because fees have risen between the two. One
+// that does not fit into the budget waits for room, or for a simulation that rules it out.
+Result<void> take_room(Line& line, SlotRun& slot, const Attempt& attempt) {
+    if (!line.budget.fits_more(slot.reserved, attempt.most.amount, slot.payments.size()))
+        return fail(Errc::unavailable, "the budget has no room for it now");
+    reserve_for(line, slot, attempt);
+    return {};
+}
+
 Task<Result<void>> check_before(DeskPtr desk, Line* line, SlotPtr slot, bool filler) {
     if (filler) co_return Result<void>{};
     co_return co_await look_again(desk, line, slot);
@@ -67,6 +76,10 @@ Task<bool> sign_once(DeskPtr desk, Line* line, SlotPtr slot, bool& filler) {
     const auto looked = co_await check_before(desk, line, slot, filler);
     if (looked) attempt = co_await sign_attempt(line, slot, filler);
     if (!looked) attempt = fail(looked.error());
+    if (attempt && !filler) {
+        const auto room = take_room(*line, *slot, *attempt);
+        if (!room) attempt = fail(room.error());
+    }
     if (attempt) {
         Unrecorded next{std::move(*attempt), filler};
         const auto sent = co_await record_and_send(desk, line, slot, std::move(next));

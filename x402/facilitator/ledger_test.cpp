@@ -92,6 +92,10 @@ public:
                                  const Plan&) override {
         const std::lock_guard lock(ledger_.mutex);
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
+        if (ledger_.slot_errors > 0) {
+            --ledger_.slot_errors;
+            co_return fail(Errc::timeout, "ordered");
+        }
         std::uint64_t number = ledger_.next[signer];
         const auto taken = [&](std::uint64_t at) {
             return std::any_of(recorded.begin(), recorded.end(),
@@ -123,8 +127,9 @@ public:
         attempt.id = tx.id;
         attempt.raw = raw_of(tx);
         attempt.level = tx.level;
-        if (!ledger_.cost_step.is_zero()) {
-            const U256 more = ledger_.cost_step.saturating_mul(U256(tx.level));
+        if (!ledger_.cost_step.is_zero() || !ledger_.cost_more.is_zero()) {
+            const U256 more =
+                ledger_.cost_step.saturating_mul(U256(tx.level)).saturating_add(ledger_.cost_more);
             attempt.most.amount =
                 ledger_.cost_each.saturating_mul(U256(actions.size())).saturating_add(more);
         }
@@ -228,7 +233,7 @@ public:
         verdict.payer = transfer.payer;
         if (json::text_or_empty(payment.payload.payload, "sig") != "good") {
             verdict.refusal = refuse(Reason::evm_signature);
-        } else if (transfer.amount != payment.requirements.amount) {
+        } else if (!fits(payment)) {
             verdict.refusal = refuse(Reason::evm_value);
         } else if (ledger_.used.contains(used_key(transfer.payer, transfer.nonce))) {
             verdict.refusal = refuse(Reason::evm_nonce_used);
@@ -241,6 +246,7 @@ public:
     Task<Result<Plan>> plan(const Payment& payment) const override {
         const std::lock_guard lock(ledger_.mutex);
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
+        if (!fits(payment)) co_return fail(Errc::invalid, "another amount");
         const Transfer transfer = read(payment);
         const auto facts_of = facts(payment);
         Plan plan;
@@ -261,6 +267,7 @@ public:
     Task<Result<Trace>> trace(const Payment& payment) const override {
         const std::lock_guard lock(ledger_.mutex);
         if (ledger_.down || ledger_.trace_down) co_return fail(Errc::unreachable, "down");
+        if (!fits(payment)) co_return fail(Errc::invalid, "another amount");
         const Transfer transfer = read(payment);
         Trace trace;
         trace.state = TraceState::none;
@@ -270,6 +277,7 @@ public:
             if (ledger_.clock.now() >= from_unix_s(until)) trace.state = TraceState::impossible;
             co_return trace;
         }
+        if (!ledger_.uses_final) co_return Trace{};
         trace.state = found->second.moved ? TraceState::done : TraceState::impossible;
         trace.transaction = found->second.transaction;
         trace.sender = found->second.sender;
@@ -279,6 +287,12 @@ public:
     }
 
 private:
+    // In version 1 more may be signed than was asked.
+    static bool fits(const Payment& payment) {
+        const U256 signed_for = transfer_of(payment.payload.payload).amount;
+        const U256& asked = payment.requirements.amount;
+        return payment.payload.version == kVersion1 ? signed_for >= asked : signed_for == asked;
+    }
     static Transfer read(const Payment& payment) {
         Transfer transfer = transfer_of(payment.payload.payload);
         transfer.to = payment.requirements.pay_to;

@@ -94,6 +94,28 @@ TEST(Budget, ABumpIsPaidFromIt) {
     EXPECT_TRUE(live(world, dear_bump));
 }
 
+Task<void> dear_first_attempt(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    const Later later = settle_later(life, order("n1"));
+    const bool sent = co_await until(life, [&] { return ledger.broadcasts > 0; }, 5s);
+    EXPECT_FALSE(sent) << "400 of 250 do not fit";
+    ledger.cost_more = U256(100);
+    const bool paid = co_await until(life, [&] { return ledger.broadcasts > 0; });
+    EXPECT_TRUE(paid) << "trouble, and no refusal";
+    const Later other = settle_later(life, order("n2"));
+    const bool refused = co_await wait_answer(life, other);
+    EXPECT_TRUE(refused);
+    EXPECT_EQ(refused_by(other), Reason::budget_exhausted) << "200 of 250 are reserved";
+    EXPECT_FALSE(later->has_value() && **later && !(**later)->success);
+}
+TEST(Budget, TheFirstAttemptIsPaidFromIt) {
+    World world;
+    world.ledger.auto_mine = false;
+    world.ledger.limits = day_of(250);
+    world.ledger.cost_more = U256(300);
+    EXPECT_TRUE(live(world, dear_first_attempt));
+}
+
 Task<void> bumps_once(Life& life) {
     const Later later = settle_later(life, order("n1"));
     const bool once =

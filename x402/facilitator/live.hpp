@@ -75,7 +75,7 @@ struct SlotRun {
     bool accepted = false;
     bool landed = false;      // used up on the network: nobody need wait for it any more
     bool undecided = false;   // landed, and what it means is for the network to say, in its time
-    Duration next_look{};     // where only finality is waited for
+    Duration next_look{};     // where the last one did not decide
     Duration rest{};          // between two such looks
     Duration last_attempt{};  // recorded, or ruled out by the network
     Duration last_sent{};

@@ -19,22 +19,6 @@ constexpr Duration kLongAgo = std::chrono::hours(24);
 
 using Records = std::map<PaymentKey, store::PaymentRecord>;
 
-LivePtr live_of(const Desk& desk, const store::PaymentRecord& record) {
-    auto request = read_facilitator_request(record.request, desk.modules.names());
-    if (!request) {
-        log::error("record_unreadable",
-                   {{"payment", record.key.value()}, {"error", to_string(request.error())}});
-        return nullptr;
-    }
-    auto admitted = admit(desk.doors(), *request);
-    if (!admitted || admitted->facts.key != record.key) {
-        log::error("record_not_served",
-                   {{"payment", record.key.value()}, {"network", record.network.text()}});
-        return nullptr;
-    }
-    return make_live(desk, std::move(*admitted), record);
-}
-
 Lane& lane_of(Line& line, const SignerId& signer) {
     for (const auto& lane : line.lanes) {
         if (lane->signer == signer) return *lane;
@@ -119,6 +103,22 @@ void restore_slot(const DeskPtr& desk, Line& line, const store::SlotRecord& reco
 }
 
 }  // namespace
+
+LivePtr live_of(const Desk& desk, const store::PaymentRecord& record) {
+    auto request = read_facilitator_request(record.request, desk.modules.names());
+    if (!request) {
+        log::error("record_unreadable",
+                   {{"payment", record.key.value()}, {"error", to_string(request.error())}});
+        return nullptr;
+    }
+    auto admitted = admit(desk.doors(), *request);
+    if (!admitted || admitted->facts.key != record.key) {
+        log::error("record_not_served",
+                   {{"payment", record.key.value()}, {"network", record.network.text()}});
+        return nullptr;
+    }
+    return make_live(desk, std::move(*admitted), record);
+}
 
 bool adopt_claimed(const DeskPtr& desk, const store::PaymentRecord& record) {
     if (desk->lives.contains(record.key)) return true;

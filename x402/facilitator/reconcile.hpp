@@ -12,6 +12,8 @@ namespace x402::facilitator {
 // Safe to call at any time: what lies on the desk already is left alone.
 Task<Result<void>> reconcile(DeskPtr desk);
 
+// A record with what it asks for, off the desk; null when this configuration cannot serve it.
+LivePtr live_of(const Desk& desk, const store::PaymentRecord& record);
 // Puts a claimed record on the desk and starts it; false when this configuration cannot serve it.
 bool adopt_claimed(const DeskPtr& desk, const store::PaymentRecord& record);
 

@@ -135,6 +135,42 @@ TEST(Restart, TheJournalKeepsOnlyWhatAStartNeeds) {
     EXPECT_EQ(one.ledger.moves["ann/n1"].size(), 1U);
 }
 
+Task<void> settle_and_forget(std::shared_ptr<FacilitatorRequest> request, Service* service) {
+    const SettleContext context{"mine", "tester"};
+    const auto answer = co_await service->settle(*request, context);
+    static_cast<void>(answer);
+}
+FacilitatorRequest generous(const World& world) {
+    FacilitatorRequest request = talkative(world, kVersion1);
+    request.payload.payload["amount"] = "150";
+    request.payload.text =
+        json::dump(*write_payment_payload_v1(request.payload, world.modules.names()));
+    return request;
+}
+Task<void> claims_generous(Life& life) {
+    life.world.ledger.simulate_errors = 1'000'000;
+    const auto running = std::make_shared<FacilitatorRequest>(generous(life.world));
+    Service* service = &life.service;
+    net::spawn_on(life.runtime.core(0),
+                  [running, service] { return settle_and_forget(running, service); });
+    co_await until_state(life, "n1", "claimed");
+}
+Task<void> settles_generous(Life& life) {
+    co_await until_state(life, "n1", "settled");
+    const FacilitatorRequest request = generous(life.world);
+    const SettleContext context{"mine", "tester"};
+    const auto told = co_await life.service.settle(request, context);
+    EXPECT_TRUE(told && told->success) << "the same request, after a restart";
+}
+TEST(Restart, WhatSignedMoreInVersionOneIsStillGoodForIt) {
+    World world;
+    EXPECT_TRUE(live(world, claims_generous));
+    world.ledger.simulate_errors = 0;
+    EXPECT_TRUE(live(world, settles_generous));
+    EXPECT_EQ(world.ledger.moves["ann/n1"].size(), 1U);
+    EXPECT_EQ(world.ledger.balances["shop"], U256(150));
+}
+
 // As journals were written before: the request as it came.
 Task<void> claims_whole(Life& life) {
     const FacilitatorRequest request = talkative(life.world, kVersion2);

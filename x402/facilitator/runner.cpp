@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans, doubts and ends. Every pause has an end: settle_wait after a run began, a run that could
-// not even take a slot is ended as unavailable, which is safe because nothing of it was recorded as
-// signed.
+// Plans, doubts and ends. Settle_wait after a run began, one that could not even take a slot is
+// ended as unavailable, which is safe because nothing of it was recorded as signed. One that the
+// network refuses, and of which it cannot say whether somebody else made it, has no such end: the
+// money may have moved, and the crowd's limits bound how many of them there are.
 #include "x402/facilitator/runner.hpp"
 
 #include <algorithm>
@@ -15,6 +16,8 @@ namespace {
 
 constexpr Duration kFirstPause = std::chrono::milliseconds(100);
 constexpr Duration kLongestPause = std::chrono::seconds(2);
+// What somebody else's transaction did is final after minutes on some networks.
+constexpr Duration kLongestDoubt = std::chrono::seconds(15);
 
 Task<void> end_settled(DeskPtr desk, LivePtr live, store::PaymentEnd end) {
     const auto written = co_await write_end(desk, end);
@@ -117,7 +120,11 @@ Task<void> end_unavailable(DeskPtr desk, LivePtr live, Reason reason) {
 Task<Word> ask_trace(DeskPtr desk, LivePtr live) {
     Word word;
     auto trace = co_await live->scheme->trace(live->payment);
-    if (!trace) co_return word;
+    if (!trace) {
+        // No later try can mend it: these terms were never signed, or there is no such token.
+        word.mute = !trace.error().retryable;
+        co_return word;
+    }
     word.trace = std::move(*trace);
     switch (word.trace.state) {
         case TraceState::unknown:
@@ -164,15 +171,15 @@ Task<void> resolve_doubt(DeskPtr desk, LivePtr live) {
     Duration length = kFirstPause;
     for (;;) {
         const Word word = co_await ask_trace(desk, live);
-        const Todo todo = apply(*live, word.event);
+        const Todo todo = apply(*live, word.mute ? Event::trouble : word.event);
         if (todo != Todo::retry) {
             co_await end_settled(desk, live, end_after(*live, word, refusal));
             co_return;
         }
-        if (too_late(*desk, *live)) break;
+        if (live->state == State::doubted && too_late(*desk, *live)) break;
         const bool on = co_await pause(desk, length);
         if (!on) co_return;
-        length = std::min(2 * length, kLongestPause);
+        length = std::min(2 * length, kLongestDoubt);
     }
     apply(*live, Event::gave_up);
     co_await end_unavailable(desk, live, Reason::unavailable);

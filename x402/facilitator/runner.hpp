@@ -19,7 +19,7 @@ bool too_late(const Desk& desk, const Live& live);
 Task<void> run_payment(DeskPtr desk, LivePtr live);
 // Spawns run_payment.
 void start_payment(const DeskPtr& desk, const LivePtr& live);
-// In `doubted`: what the network knows decides how it ends.
+// In `doubted`: what the network knows decides how it ends, however long that takes.
 Task<void> resolve_doubt(DeskPtr desk, LivePtr live);
 // Ends a run that nothing of can be mined, without fault of the payer.
 Task<void> end_unavailable(DeskPtr desk, LivePtr live, Reason reason);
@@ -28,6 +28,7 @@ Task<void> end_unavailable(DeskPtr desk, LivePtr live, Reason reason);
 struct Word {
     Event event = Event::trace_unknown;
     Trace trace;
+    bool mute = false;  // it has none on this payment, and never will have
 };
 Task<Word> ask_trace(DeskPtr desk, LivePtr live);
 // How a payment ends after a word that decides; `refusal` is why we thought it unpaid.

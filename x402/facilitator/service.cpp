@@ -3,6 +3,7 @@
 // hops to core 0.
 #include "x402/facilitator/service.hpp"
 
+#include "x402/base/check.hpp"
 #include "x402/base/log.hpp"
 #include "x402/facilitator/confirmer.hpp"
 #include "x402/facilitator/gauges.hpp"
@@ -86,9 +87,21 @@ Task<Result<SettleResponse>> settle_fresh(DeskPtr desk, Ask& ask) {
     co_return not_judged(Errc::interrupted, Reason::unavailable, "the record changed too often");
 }
 
-// What a start needs and no more: the signed part and the terms, in the words of version 2 whatever
-// was asked. What a payer says beside it (the resource with the secrets of its url, extensions) is
-// his own business, and a journal is read by many.
+// In the words of version 1, where another rule holds for the amount, with the network's own id,
+// which is read there too and is never without a name.
+Result<void> write_in_version1(FacilitatorRequest& kept) {
+    const NetworkNames ids{{}, [](const ChainId& id) { return std::optional(id.text()); }};
+    X402_TRY(const json::Object payload, write_payment_payload_v1(kept.payload, ids));
+    X402_TRY(const json::Object terms, write_requirements_v1(kept.requirements, {}, ids));
+    kept.version = kVersion1;
+    kept.payload.text = json::dump(payload);
+    kept.requirements_text = json::dump(terms);
+    return {};
+}
+
+// What a start needs and no more: the signed part and the terms, in the version that was asked.
+// What a payer says beside it (the resource with the secrets of its url, extensions) is his own
+// business, and a journal is read by many.
 std::string body_for_record(const FacilitatorRequest& request) {
     FacilitatorRequest kept;
     kept.requirements = request.requirements;
@@ -96,6 +109,10 @@ std::string body_for_record(const FacilitatorRequest& request) {
     kept.payload.accepted = request.payload.accepted;
     kept.payload.accepted.unknown.clear();
     kept.payload.payload = request.payload.payload;
+    if (request.payload.version == kVersion1) {
+        const auto written = write_in_version1(kept);
+        X402_CHECK(written.has_value());
+    }
     return write_facilitator_request(kept);
 }
 
@@ -157,6 +174,7 @@ bool all_wait_for_finality(const Desk& desk) {
             for (const LivePtr& live : slot->payments) waiting += live ? 1 : 0;
         }
     }
+    for (const auto& [key, live] : desk.lives) waiting += live->state == State::unclear ? 1 : 0;
     return desk.lives.size() == waiting;
 }
 

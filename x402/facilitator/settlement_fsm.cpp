@@ -48,14 +48,21 @@ constexpr Row kRows[] = {
     {State::attempted, Event::mined_unpaid, {State::seen, Todo::trace}},
     {State::attempted, Event::dead, {State::seen, Todo::trace}},
 
-    // Nothing of ours can be mined, so giving up is safe; the payer is told that nothing was
-    // decided.
+    // Nothing of ours can be mined, so giving up is safe while nothing says that somebody else made
+    // the payment. Once the network could not rule that out, only its own word ends it.
     {State::doubted, Event::trace_unused, {State::failed, Todo::record_failed}},
     {State::doubted, Event::trace_ours, {State::settled, Todo::record_settled}},
     {State::doubted, Event::trace_stranger, {State::failed, Todo::record_duplicate}},
     {State::doubted, Event::trace_accepted, {State::settled, Todo::record_settled}},
-    {State::doubted, Event::trace_unknown, {State::doubted, Todo::retry}},
+    {State::doubted, Event::trace_unknown, {State::unclear, Todo::retry}},
+    {State::doubted, Event::trouble, {State::doubted, Todo::retry}},
     {State::doubted, Event::gave_up, {State::failed, Todo::record_unavailable}},
+    {State::unclear, Event::trace_unused, {State::failed, Todo::record_failed}},
+    {State::unclear, Event::trace_ours, {State::settled, Todo::record_settled}},
+    {State::unclear, Event::trace_stranger, {State::failed, Todo::record_duplicate}},
+    {State::unclear, Event::trace_accepted, {State::settled, Todo::record_settled}},
+    {State::unclear, Event::trace_unknown, {State::unclear, Todo::retry}},
+    {State::unclear, Event::trouble, {State::unclear, Todo::retry}},
 
     // The slot's end was seen once; a later look may say otherwise until it is recorded (a
     // reorganised chain).
@@ -76,8 +83,9 @@ constexpr Row kRows[] = {
     {State::seen, Event::trace_unknown, {State::seen, Todo::watch}},
 };
 
-constexpr std::array<std::string_view, 8> kStates = {"claimed", "planned", "slotted", "attempted",
-                                                     "doubted", "seen",    "settled", "failed"};
+constexpr std::array<std::string_view, 9> kStates = {"claimed",   "planned", "slotted",
+                                                     "attempted", "doubted", "unclear",
+                                                     "seen",      "settled", "failed"};
 constexpr std::array<std::string_view, 24> kEvents = {"planned",        "nothing_to_move",
                                                       "refused",        "refused_in_group",
                                                       "trouble",        "gave_up",

@@ -17,6 +17,7 @@ enum class State {
     slotted,    // owns a slot; nothing recorded as signed
     attempted,  // an attempt is recorded: it may be mined from now on
     doubted,    // the network would refuse it; no attempt can be mined; trace tells why
+    unclear,    // doubted, and the network could not rule out that it was made: never given up
     seen,       // its slot ended without paying; trace tells whether somebody else paid
     settled,
     failed,

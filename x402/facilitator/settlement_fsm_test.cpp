@@ -62,8 +62,15 @@ const std::map<Pair, Step>& expected() {
         {{S::doubted, E::trace_ours}, {S::settled, T::record_settled}},
         {{S::doubted, E::trace_stranger}, {S::failed, T::record_duplicate}},
         {{S::doubted, E::trace_accepted}, {S::settled, T::record_settled}},
-        {{S::doubted, E::trace_unknown}, {S::doubted, T::retry}},
+        {{S::doubted, E::trace_unknown}, {S::unclear, T::retry}},
+        {{S::doubted, E::trouble}, {S::doubted, T::retry}},
         {{S::doubted, E::gave_up}, {S::failed, T::record_unavailable}},
+        {{S::unclear, E::trace_unused}, {S::failed, T::record_failed}},
+        {{S::unclear, E::trace_ours}, {S::settled, T::record_settled}},
+        {{S::unclear, E::trace_stranger}, {S::failed, T::record_duplicate}},
+        {{S::unclear, E::trace_accepted}, {S::settled, T::record_settled}},
+        {{S::unclear, E::trace_unknown}, {S::unclear, T::retry}},
+        {{S::unclear, E::trouble}, {S::unclear, T::retry}},
         {{S::seen, E::mined_unpaid}, {S::seen, T::trace}},
         {{S::seen, E::mined_unpaid_group}, {S::claimed, T::start_again}},
         {{S::seen, E::dead}, {S::seen, T::trace}},
@@ -186,6 +193,17 @@ TEST(SettlementFsm, WhatIsUndecidedStaysUndecided) {
     }
 }
 
+// Once the network could not rule out that the payment was made, only its own word ends it.
+TEST(SettlementFsm, WhatMayHaveBeenMadeIsNeverGivenUp) {
+    for (const Event event : all_events()) {
+        const auto next = step(State::unclear, event);
+        if (!next || !is_final(next->state)) continue;
+        const bool traced = event == Event::trace_unused || event == Event::trace_ours ||
+                            event == Event::trace_stranger || event == Event::trace_accepted;
+        EXPECT_TRUE(traced) << to_string(event);
+    }
+}
+
 TEST(SettlementFsm, MoneyThatMovedAlwaysSettles) {
     for (const State state : {State::attempted, State::seen}) {
         const auto next = step(state, Event::mined_paid);
@@ -200,7 +218,7 @@ TEST(SettlementFsm, MoneyThatMovedAlwaysSettles) {
 }
 
 TEST(SettlementFsm, GivingUpIsOnlyForWhatNobodySigned) {
-    for (const State state : {State::slotted, State::attempted, State::seen}) {
+    for (const State state : {State::slotted, State::attempted, State::seen, State::unclear}) {
         EXPECT_FALSE(step(state, Event::gave_up)) << to_string(state);
         EXPECT_FALSE(step(state, Event::over_budget)) << to_string(state);
     }

@@ -246,6 +246,17 @@ SettlementStatus status_of(const store::PaymentRecord& record,
     return status;
 }
 
+// A run that was given up has judged nothing: whether somebody else made the payment is for the
+// network to say, and before it has said no, nobody may take the payment for unused.
+Task<bool> may_be_made(DeskPtr desk, store::PaymentRecord record) {
+    if (record.state != store::PaymentState::failed) co_return false;
+    if (record.reason != to_string(Reason::unavailable)) co_return false;
+    const LivePtr live = live_of(*desk, record);
+    if (!live) co_return true;
+    const Word word = co_await ask_trace(desk, live);
+    co_return !word.mute && word.event != Event::trace_unused;
+}
+
 }  // namespace
 
 Task<std::optional<Result<SettleResponse>>> settle_at_home(DeskPtr desk, const Ask& ask) {
@@ -268,7 +279,10 @@ Task<Result<std::optional<SettlementStatus>>> report(DeskPtr desk, PaymentKey ke
     if (!*record) co_return std::optional<SettlementStatus>{};
     auto transactions = co_await desk->store.transactions_of(key);
     if (!transactions) co_return fail(transactions.error());
-    co_return std::optional(status_of(**record, std::move(*transactions)));
+    SettlementStatus status = status_of(**record, std::move(*transactions));
+    const bool open = co_await may_be_made(desk, **record);
+    if (open) status.outcome = Outcome::unknown;
+    co_return std::optional(std::move(status));
 }
 
 }  // namespace x402::facilitator

@@ -43,7 +43,7 @@ void remember(Line& line, Lane& lane, const Slot& slot) {
     if (old != recorded.end()) recorded.erase(old);
 }
 
-SlotPtr make_slot(const Desk& desk, const SlotWish& wish, const Slot& slot) {
+SlotPtr make_slot(const SlotWish& wish, const Slot& slot) {
     auto run = std::make_shared<SlotRun>();
     run->slot = slot;
     run->name = {wish.line->config.id, wish.lane->signer, slot.key};
@@ -52,7 +52,7 @@ SlotPtr make_slot(const Desk& desk, const SlotWish& wish, const Slot& slot) {
     run->actions = actions_of(wish.group);
     run->simulation = wish.simulation;
     run->reserved = wish.simulation.most.amount;
-    run->simulated = desk.env.clock.steady();
+    run->simulated = wish.simulated;
     run->lane = wish.lane;
     run->busy = true;
     return run;
@@ -106,7 +106,7 @@ Task<Result<SlotPtr>> try_slot(DeskPtr desk, const SlotWish& wish) {
     // A network's own conflict is trouble of the moment, not a taken row.
     if (!next) co_return fail(Errc::unavailable, to_string(next.error()));
     if (wish.group.empty() && !is_gap(line, lane, *next)) co_return fail(Errc::not_found);
-    SlotPtr run = make_slot(*desk, wish, *next);
+    SlotPtr run = make_slot(wish, *next);
     const store::SlotRecord record = record_of(*run, desk->env.clock.now());
     const auto taken = co_await desk->store.take_slot(record);
     if (!taken) {

@@ -14,6 +14,7 @@ struct SlotWish {
     Lane* lane = nullptr;
     Group group;
     Simulation simulation;
+    Duration simulated{};  // when that was asked
 };
 
 // Held while a slot of the lane is chosen.

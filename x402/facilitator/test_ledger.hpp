@@ -65,11 +65,13 @@ public:
     bool auto_mine = true;       // every accepted transaction is mined at once
     bool down = false;           // no call gets through
     bool trace_down = false;
+    bool uses_final = true;         // false: that an authorization is used may yet be undone
     bool finalized = true;          // what is mined cannot be undone any more
     std::set<std::string> dead;     // networks that simulate nothing
     std::size_t hold_verifies = 0;  // that many verifications wait until `let_verify`
     bool let_verify = false;
     std::size_t simulate_errors = 0;  // that many simulations fail first
+    std::size_t slot_errors = 0;
     std::size_t sign_errors = 0;
     bool sign_refuses = false;           // for real actions
     std::set<std::string> unsignable;    // nonces that nothing is signed for
@@ -83,6 +85,7 @@ public:
     Budget limits;
     U256 cost_each{100};
     U256 cost_step;  // what each further attempt of a slot may cost more
+    U256 cost_more;  // what every attempt may cost more than its simulation said
     Duration poll{500};
     // The truth.
     std::map<std::string, U256> balances;

@@ -25,9 +25,12 @@ constexpr std::array<std::string_view, 5> kBroken = {"failed_to_get_receipt", "f
                                                      "not_confirmed"};
 
 // Codes that are the end of a transaction, so that one named beside them moves nothing any more.
-constexpr std::array<std::string_view, 5> kEnded = {
-    "duplicate_settlement", "invalid_transaction_state", "invalid_exact_evm_transaction_failed",
-    "invalid_exact_evm_transfer_event_mismatch", "transaction_failed"};
+constexpr std::array<std::string_view, 6> kEnded = {"duplicate_settlement",
+                                                    "invalid_transaction_state",
+                                                    "invalid_exact_evm_transaction_failed",
+                                                    "invalid_exact_evm_transfer_event_mismatch",
+                                                    "transaction_failed",
+                                                    "authorization_expired"};
 
 bool is_one_of(std::string_view code, std::span<const std::string_view> codes) {
     return std::find(codes.begin(), codes.end(), code) != codes.end();

@@ -34,6 +34,7 @@ TEST(OutcomeOf, Table) {
          Outcome::unknown},
         {"duplicate", false, "duplicate_settlement", "0x1", nullptr, Outcome::failed},
         {"reverted", false, "invalid_transaction_state", "0x1", nullptr, Outcome::failed},
+        {"expired unmined", false, "authorization_expired", "0x1", nullptr, Outcome::failed},
         {"reverted, as the reference says it", false, "invalid_exact_evm_transaction_failed", "0x1",
          nullptr, Outcome::failed},
         {"another amount arrived", false, "invalid_exact_evm_transfer_event_mismatch", "0x1",

@@ -17,7 +17,7 @@ public:
           rpc_(std::move(client)),
           reader_(rpc_),
           tokens_(token_options(options), reader_, env.clock),
-          tracer_(rpc_),
+          tracer_(rpc_, tokens_),
           exact_(network_, ExactServices{reader_, tokens_, tracer_, env.clock}) {
         if (!options.with_signers || options.settings.signers.empty()) return;
         EvmNetwork::Options settle;
@@ -76,7 +76,8 @@ Task<Result<void>> EvmChain::prove_network() {
 
 Task<Result<void>> EvmChain::prove() {
     X402_CO_TRY_VOID(co_await prove_network());
-    co_await rpc_.learn_final_tag();
+    const bool by_depth = co_await rpc_.learn_final_tag();
+    static_cast<void>(by_depth);
     X402_CO_TRY(const bool has_multicall, co_await rpc_.has_code(multicall_address()));
     reader_.use_multicall(has_multicall);
     X402_CO_TRY_VOID(co_await tokens_.prove_listed());

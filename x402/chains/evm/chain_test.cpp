@@ -151,6 +151,47 @@ TEST(FinalTag, OneThatDoesNotKnowItDoesNotTakeItFromTheOthers) {
     EXPECT_EQ(world.trace(testing::sample_payment()).state, TraceState::impossible);
 }
 
+TEST(FinalTag, OneThatHasJustStartedDoesNotTakeItFromOneThatIsAway) {
+    struct Said {
+        const char* name;
+        std::int64_t code;
+        const char* message;
+        bool at_the_start;
+    };
+    static constexpr Said rows[] = {
+        {"no such block yet, at the start", -39001, "Unknown block", true},
+        {"no such word, at the start", -32602, "invalid block tag", true},
+        {"no such word, later", -32602, "invalid block tag", false},
+    };
+    for (const Said& row : rows) {
+        SCOPED_TRACE(row.name);
+        World world;
+        testing::FakeNode other;
+        other.mine(4);
+        world.node.mine(4);
+        world.node.peers.push_back(&other);
+        const auto odd = [row](const net::RpcCall& asked, auto& answer) {
+            if (asked.params[0].as_string() != "finalized") return;
+            answer->result.reset();
+            answer->error = net::RpcError{row.code, row.message, {}};
+        };
+        if (row.at_the_start) world.node.edits["eth_getBlockByNumber"] = odd;
+        other.down = row.at_the_start;
+        ASSERT_TRUE(world.prove());
+        world.node.edits["eth_getBlockByNumber"] = odd;
+        other.down = true;
+        for (testing::FakeNode* node : {&world.node, &other}) {
+            node->final_depth = 70;
+            node->mine(1, 10'000);
+            node->mine(66, 1);
+        }
+        const Payment payment = testing::sample_payment();
+        EXPECT_EQ(world.trace(payment).state, TraceState::unknown) << "one has not been asked";
+        other.down = false;
+        EXPECT_EQ(world.trace(payment).state, TraceState::none) << "it knows what is final";
+    }
+}
+
 // A private chain whose nodes know the word and never have such a block.
 TEST(FinalTag, AChainThatNeverFinalizesCountsBlocks) {
     World world;

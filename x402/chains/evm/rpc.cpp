@@ -53,24 +53,29 @@ Task<Result<Block>> Rpc::block(std::string tag) {
     co_return *block;
 }
 
-// An endpoint that says "no such block" may have just started, so only one that never knew better
-// is believed. Of several answers the earliest counts.
-Task<void> Rpc::learn_final_tag() {
+// The depth stands in for the tag only where every endpoint was heard: one that does not answer may
+// know it. "No such block" is no missing tag, because it is also what a node says that has just
+// started; a chain of which all say so is one that finalizes nothing yet, and is asked again.
+Task<bool> Rpc::learn_final_tag() {
     net::RpcCall question = ask_block("finalized");
     const auto replies = co_await client_->call_all(std::move(question));
     bool known = false;
-    bool missing = false;
+    bool missing = !replies.empty();
+    bool absent = !replies.empty();
     for (const auto& reply : replies) {
+        const bool no_tag = reply && is_unknown_tag(*reply);
+        missing = missing && no_tag;
+        absent = absent && (no_tag || (reply && is_unknown_block(*reply)));
         if (!reply) continue;
         const auto read = read_block(*reply);
         known = known || (read && *read);
-        missing = missing || is_unknown_tag(*reply) || is_unknown_block(*reply);
     }
     if (known) {
         final_tag_ = FinalTag::known;
     } else if (missing) {
         final_tag_ = FinalTag::missing;
     }
+    co_return absent;
 }
 
 Task<Result<Block>> Rpc::final_by_depth() {
@@ -80,16 +85,17 @@ Task<Result<Block>> Rpc::final_by_depth() {
 }
 
 Task<Result<Block>> Rpc::finalized() {
-    if (final_tag_ == FinalTag::unlearnt) co_await learn_final_tag();
-    if (final_tag_ == FinalTag::missing) co_return co_await final_by_depth();
+    bool absent = false;
+    if (final_tag_ == FinalTag::unlearnt) absent = co_await learn_final_tag();
+    if (absent || final_tag_ == FinalTag::missing) co_return co_await final_by_depth();
     net::RpcCall question = ask_block("finalized");
     X402_CO_TRY(const net::RpcReply reply, co_await client_->call(std::move(question)));
-    if (!is_unknown_tag(reply)) {
+    if (!is_unknown_tag(reply) && !is_unknown_block(reply)) {
         X402_CO_TRY(const auto known, read_block(reply));
         if (!known) co_return fail(Errc::unavailable, "the chain has no finalized block yet");
         co_return *known;
     }
-    // This endpoint does not know the tag; another may.
+    // This endpoint does not know the tag, or has no such block yet; another may.
     net::RpcCall again = ask_block("finalized");
     const auto replies = co_await client_->call_all(std::move(again));
     std::optional<Block> earliest;
@@ -102,14 +108,17 @@ Task<Result<Block>> Rpc::finalized() {
         if (!earliest || (*read)->number < earliest->number) earliest = **read;
     }
     if (earliest) co_return *earliest;
-    if (all_unknown) final_tag_ = FinalTag::missing;
+    if (!all_unknown) co_return fail(Errc::unavailable, "no endpoint says what is final");
+    final_tag_ = FinalTag::missing;
     co_return co_await final_by_depth();
 }
 
 Task<std::vector<std::optional<std::uint64_t>>> Rpc::final_nonces(Address account) {
     Nonces out(client_->endpoints());
-    std::vector<bool> by_depth(out.size(), final_tag_ == FinalTag::missing);
-    if (final_tag_ != FinalTag::missing) {
+    bool absent = final_tag_ == FinalTag::missing;
+    if (final_tag_ == FinalTag::unlearnt) absent = co_await learn_final_tag();
+    std::vector<bool> by_depth(out.size(), absent);
+    if (!absent) {
         net::RpcCall question = ask_nonce(account, "finalized");
         const auto replies = co_await client_->call_all(std::move(question));
         for (std::size_t i = 0; i < out.size() && i < replies.size(); ++i) {

@@ -23,9 +23,9 @@ public:
     Task<Result<std::vector<U256>>> chain_ids();
     // Errc::not_found when the node has no such block.
     Task<Result<Block>> block(std::string tag);
-    // Asks every endpoint once whether it knows what is final: at the start, and again only where
-    // one says in so many words that it does not know the tag.
-    Task<void> learn_final_tag();
+    // Asks every endpoint whether it knows what is final: at the start, and again until one does or
+    // all say in so many words that they do not know the tag. True: none has such a block now.
+    Task<bool> learn_final_tag();
     // Where no node knows the tag: kFinalDepth behind the latest.
     Task<Result<Block>> finalized();
     Task<Result<std::uint64_t>> nonce(Address account, std::string tag);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "x402/chains/evm/tokens.hpp"
 
+#include <algorithm>
+
 #include "x402/base/log.hpp"
 #include "x402/chains/evm/assets.hpp"
 #include "x402/chains/evm/revert.hpp"
@@ -28,6 +30,12 @@ const AssetInfo* Tokens::listed(const Address& token) const noexcept {
         }
     }
     return nullptr;
+}
+
+bool Tokens::in_tables(const Address& token) const noexcept {
+    const std::string text = to_checksum(token);
+    return std::any_of(options_.known.begin(), options_.known.end(),
+                       [&](const AssetInfo& asset) { return asset.address == text; });
 }
 
 std::optional<TokenProof> Tokens::remembered(const Address& token) {

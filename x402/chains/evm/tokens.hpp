@@ -28,6 +28,8 @@ public:
     Tokens(TokenOptions options, SharedReader& reader, Clock& clock);
 
     const AssetInfo* listed(const Address& token) const noexcept;
+    // Of our own tables, and not only the operator's word.
+    bool in_tables(const Address& token) const noexcept;
     bool allowed(const Address& token) const noexcept {
         return options_.any_token || listed(token) != nullptr;
     }

@@ -189,7 +189,8 @@ std::vector<TransferProof> cut_logs(std::span<const TransferAction> actions,
     return out;
 }
 
-std::optional<bool> is_paid_by(const TransferAction& action, std::span<const Log> logs) {
+std::optional<bool> is_paid_by(const TransferAction& action, std::span<const Log> logs,
+                               UseFirst use_first) {
     std::vector<Log> own;
     std::copy_if(logs.begin(), logs.end(), std::back_inserter(own),
                  [&](const Log& log) { return log.address == action.token; });
@@ -206,7 +207,8 @@ std::optional<bool> is_paid_by(const TransferAction& action, std::span<const Log
     if (!rivals) return true;
     const auto behind = is_paid_under(action, own, Layout::use_first);
     const auto before = is_paid_under(action, own, Layout::transfer_first);
-    if (behind && before && *behind != *before) return std::nullopt;
+    const bool disputed = behind && before && *behind != *before;
+    if (disputed && use_first == UseFirst::unproven) return std::nullopt;
     return behind ? behind : before;
 }
 

@@ -42,9 +42,13 @@ struct TransferProof {
 std::vector<TransferProof> cut_logs(std::span<const TransferAction> actions,
                                     std::span<const Log> logs);
 
+// Whether the token is known to log the use of an authorization before its transfer, as USDC does.
+enum class UseFirst { unproven, proven };
 // Whether a receipt shows this one payment as paid, whoever else was paid in the same transaction.
-// Nothing: it holds a transfer that may as well be another payment's of the same payer.
-std::optional<bool> is_paid_by(const TransferAction& action, std::span<const Log> logs);
+// Nothing: it holds a transfer that may as well be another payment's of the same payer. A payer can
+// have logs made that fit both orders; the token's own decides then, where it is known.
+std::optional<bool> is_paid_by(const TransferAction& action, std::span<const Log> logs,
+                               UseFirst use_first);
 
 json::Object write(const TransferProof& proof);
 Result<TransferProof> read_proof(const json::Object& body);

@@ -108,6 +108,38 @@ TEST(CutLogs, Rows) {
     }
 }
 
+TEST(IsPaidBy, WhereBothLayoutsFitTheTokensOwnDecides) {
+    struct Case {
+        const char* name;
+        const char* logs;  // u, t: the action's; U: another use of the payer; T: another transfer
+        std::optional<bool> proven;
+        std::optional<bool> unproven;
+    };
+    const Case cases[] = {
+        {"alone", "ut", true, true},
+        {"nothing moved", "uUT", false, false},
+        {"a transfer in front, ours behind", "TutUT", true, std::nullopt},
+        {"ours in front, another behind", "tuTUT", false, std::nullopt},
+        {"ours in front of another's use", "TUtuT", false, std::nullopt},
+        {"only the other layout fits", "tuTU", true, true},
+        {"none fits", "utU", std::nullopt, std::nullopt},
+    };
+    const TransferAction ours = action_of(1, 1);
+    const TransferAction theirs = action_of(1, 2, 11);
+    for (const Case& row : cases) {
+        SCOPED_TRACE(row.name);
+        std::vector<Log> logs;
+        for (const char letter : std::string_view(row.logs)) {
+            const bool other = letter == 'U' || letter == 'T';
+            const bool use = letter == 'u' || letter == 'U';
+            const TransferAction& whose = other ? theirs : ours;
+            logs.push_back(use ? used(whose) : moved(whose));
+        }
+        EXPECT_EQ(is_paid_by(ours, logs, UseFirst::proven), row.proven);
+        EXPECT_EQ(is_paid_by(ours, logs, UseFirst::unproven), row.unproven);
+    }
+}
+
 TEST(CutLogs, ProofComesBack) {
     const TransferAction one = action_of(1, 1);
     TransferProof proof;

@@ -36,6 +36,12 @@ TransferAction action_of(const ReadPayment& read) {
     return action;
 }
 
+// Those of the tables log as USDC does; a configured token may log its uses as it likes, and an
+// echo of a use beside a transfer that the payer makes by himself would read as a payment.
+UseFirst order_of(const Tokens& tokens, const Address& token) {
+    return tokens.in_tables(token) ? UseFirst::proven : UseFirst::unproven;
+}
+
 Result<bool> read_state(const net::RpcReply& reply) {
     X402_TRY(const CallAnswer answer, read_call(reply));
     if (!answer.ok) return fail(Errc::unsupported, "the token does not answer authorizationState");
@@ -165,13 +171,14 @@ Task<bool> Tracer::is_logged_as_use_elsewhere(LogFilter filter) {
 
 Task<bool> Tracer::is_paid_elsewhere(TransferAction action, std::string transaction) {
     if (rpc_.client().endpoints() < 2) co_return false;
+    const UseFirst order = order_of(tokens_, action.token);
     net::RpcCall question = ask_receipt(transaction);
     const auto replies = co_await rpc_.client().call_all(std::move(question));
     for (const auto& reply : replies) {
         if (!reply) continue;
         const auto receipt = read_receipt(*reply);
         if (!receipt || !*receipt || !(*receipt)->ok) continue;
-        const bool unpaid = is_paid_by(action, (*receipt)->logs) == false;
+        const bool unpaid = is_paid_by(action, (*receipt)->logs, order) == false;
         if (!unpaid) co_return true;
     }
     co_return false;
@@ -220,7 +227,8 @@ Task<Result<Trace>> Tracer::read_found(const ReadPayment& read, const Block& fin
     evidence.used_final = true;
     evidence.used_log = proofs[0].used.has_value();
     // Shared by two payments of one payer, a transfer proves only the one that it belongs to.
-    const std::optional<bool> paid = is_paid_by(action, receipt->logs);
+    const UseFirst order = order_of(tokens_, action.token);
+    const std::optional<bool> paid = is_paid_by(action, receipt->logs, order);
     if (!paid) {
         log::warn("transfer_of_whom", {{"key", key_of(read).value()},
                                        {"transaction", to_hex0x(receipt->transaction.view())}});

@@ -7,6 +7,7 @@
 #include "x402/chains/evm/exact/action.hpp"
 #include "x402/chains/evm/exact/rules.hpp"
 #include "x402/chains/evm/rpc.hpp"
+#include "x402/chains/evm/tokens.hpp"
 #include "x402/schemes/network.hpp"
 
 namespace x402::evm {
@@ -24,8 +25,8 @@ TraceState judge_trace(const TraceEvidence& evidence) noexcept;
 
 class Tracer {
 public:
-    // `rpc` outlives the tracer.
-    explicit Tracer(Rpc& rpc) noexcept : rpc_(rpc) {}
+    // Both outlive the tracer.
+    Tracer(Rpc& rpc, const Tokens& tokens) noexcept : rpc_(rpc), tokens_(tokens) {}
     // Trouble with the node is the state unknown; an Error is a payment that is not this scheme's.
     Task<Result<Trace>> trace(const Payment& payment);
 
@@ -44,6 +45,7 @@ private:
     Task<Result<std::uint64_t>> block_at(std::int64_t time_s, Block last);
 
     Rpc& rpc_;
+    const Tokens& tokens_;
 };
 
 }  // namespace x402::evm

@@ -176,6 +176,8 @@ TEST(Trace, ATransferThatMayBeAnothersIsNoProof) {
         {"one transfer logged twice", "uttU", TraceState::unknown},
         {"beside one of another value", "utUT", TraceState::done},
         {"behind one of another value", "UTut", TraceState::done},
+        {"beside one of another value, and one in front", "TutUT", TraceState::done},
+        {"in front of another's, and one behind", "tuTUT", TraceState::impossible},
         {"what it moved is another value", "uTUt", TraceState::impossible},
         {"nothing moved", "u", TraceState::impossible},
         {"nothing moved for either", "uU", TraceState::impossible},
@@ -194,6 +196,31 @@ TEST(Trace, ATransferThatMayBeAnothersIsNoProof) {
         };
         EXPECT_EQ(world.trace(payment).state, row.want);
     }
+}
+
+TEST(Trace, OfAConfiguredTokenTheOrderOfItsLogsIsNotKnown) {
+    constexpr std::string_view kConfigured = "0x00000000000000000000000000000000000000BB";
+    AssetInfo asset;
+    asset.address = to_checksum(testing::address_at(kConfigured));
+    asset.id = AssetId{*ChainId::parse("eip155:84532"), "erc20", asset.address};
+    asset.symbol = "FUN";
+    asset.decimals = 6;
+    testing::WorldOptions options;
+    options.configured = {asset};
+    World world(options);
+    world.node.token(kConfigured) = world.node.token(kToken);
+    ASSERT_TRUE(world.prove());
+    testing::SampleOptions sample;
+    sample.asset = std::string(kConfigured);
+    const Payment payment = testing::make_payment(sample);
+    const TransferAction action = action_of(world, payment);
+    world.node.run(action.token, action.data);
+    world.node.mine(3);
+    EXPECT_EQ(world.trace(payment).state, TraceState::done);
+    world.node.edits["eth_getTransactionReceipt"] = [](const net::RpcCall&, auto& answer) {
+        rewrite_logs(answer->result->as_object(), "TutUT");
+    };
+    EXPECT_EQ(world.trace(payment).state, TraceState::unknown);
 }
 
 Task<void> ask(World& world, const Payment& payment, std::optional<Errc>& code) {
