@@ -26,7 +26,7 @@ const SELLERS = {
 
 async function expired(seller) {
   const until = Number(seller.payments[0].payload.authorization.validBefore) * 1000;
-  await eventually(() => Date.now() > until, { deadlineMs: 15_000, what: "the end of the payment" });
+  await eventually(() => Date.now() > until, { deadlineMs: 30_000, what: "the end of the payment" });
 }
 
 test("expired, and no endpoint answers", { concurrency: 2 }, async (t) => {
@@ -39,7 +39,7 @@ test("expired, and no endpoint answers", { concurrency: 2 }, async (t) => {
       request.socket.destroy();
     }));
     let good = false;
-    const seller = await shop.seller(own, { unpaid: [{ ...shop.terms, maxTimeoutSeconds: 8 }],
+    const seller = await shop.seller(own, { unpaid: [{ ...shop.terms, maxTimeoutSeconds: 15 }],
       paid: async (request, response, payment) => {
         if (!good) return bad(request, response);
         return response.writeHead(200, receiptHeader(await shop.settle(payment))).end("bought");
