@@ -59,11 +59,31 @@ Errc meaning_of(int status) noexcept {
 
 // A body that speaks of a judgement and cannot be read as one is worse than none: it was looked at.
 std::unexpected<Error> no_judgement(const net::ClientResponse& answer, std::string_view member,
-                                    const Error& why) {
+                                    const Error& why, Errc otherwise) {
     const auto object = json::parse_object(answer.body);
     const bool tried = object && object->contains(member);
     if (is_success(answer.status) || tried) return senseless(answer, to_string(why));
-    return fail(meaning_of(answer.status), described(answer));
+    return fail(otherwise, described(answer));
+}
+
+// The code a bare refusal names: {"error": "code"} or {"error": {"code": "code"}}.
+std::string named_code(std::string_view body) {
+    const auto object = json::parse_object(body);
+    if (!object) return {};
+    const auto error = json::opt_object(*object, "error");
+    if (error && *error) return json::text_or_empty(**error, "code");
+    return json::text_or_empty(*object, "error");
+}
+
+// A catch-all around the whole handler answers 400 as readily after a broadcast as before it, so a
+// bare "bad request" proves nothing unless it names a code that is only said before.
+Errc meaning_of_unsettled(const net::ClientResponse& answer) {
+    const Errc meaning = meaning_of(answer.status);
+    if (answer.status != 400 && answer.status != 422) return meaning;
+    SettleResponse said;
+    said.error_reason = named_code(answer.body);
+    const bool known = find_reason(said.error_reason).has_value();
+    return known && outcome_of(said) == Outcome::failed ? meaning : Errc::unavailable;
 }
 
 bool says_not_found(std::string_view body) {
@@ -78,7 +98,8 @@ bool says_not_found(std::string_view body) {
 
 Result<VerifyResponse> judge_verify(const net::ClientResponse& answer) {
     auto response = read_verify_response(answer.body);
-    if (!response) return no_judgement(answer, "isValid", response.error());
+    if (!response)
+        return no_judgement(answer, "isValid", response.error(), meaning_of(answer.status));
     if (response->is_valid && !is_success(answer.status))
         return senseless(answer, "valid, with an error status");
     if (response->is_valid && !response->invalid_reason.empty()) {
@@ -90,7 +111,9 @@ Result<VerifyResponse> judge_verify(const net::ClientResponse& answer) {
 Result<SettleResponse> judge_settle(const net::ClientResponse& answer, const ChainId& asked,
                                     const NetworkNames& names) {
     auto response = read_settle_response_v1(answer.body, names);
-    if (!response) return no_judgement(answer, "success", response.error());
+    if (!response) {
+        return no_judgement(answer, "success", response.error(), meaning_of_unsettled(answer));
+    }
     if (response->success && !is_success(answer.status))
         return senseless(answer, "success, with an error status");
     if (const auto why = contradiction_in(*response, asked)) return senseless(answer, *why);
