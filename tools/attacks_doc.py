@@ -87,7 +87,8 @@ ROWS = {
     43: ("A block that held our transfer is taken back, and the payer uses the moment.",
          "The payment is pending again until it is confirmed again; one transfer in the end, or a failure."),
     44: ("A facilitator over plain http, or one that lies about a settlement.",
-         "Refused at the start; and a transaction that proves nothing is no proof."),
+         "Refused at the start; a transaction that proves nothing is no proof; and with `proof = \"chain\"` a success that the "
+         "chain does not show buys nothing."),
 }
 
 HEAD = """# Attacks

@@ -80,7 +80,7 @@ void add_remotes(World& world, const server::Config& config,
         entries.push_back(server::FacilitatorEntry{
             transports::make_facilitator_client(std::move(options), *world.http, world.env(),
                                                 world.modules.names()),
-            each.networks});
+            each.networks, each.proof});
     }
 }
 

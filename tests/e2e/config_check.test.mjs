@@ -87,6 +87,13 @@ const GATEWAY_ROWS = [
   ["44: a facilitator in the clear", top('facilitators = ["http://fac.example.com"]'), "facilitators",
       "facilitators[0]",
     "plain http to another machine: http://fac.example.com", "use https, or say insecure = true at this facilitator"],
+  ["44: proof by a chain that nobody named", (lines) => swap("rpc", "")(
+    top('facilitators = [{ url = "https://fac.example.com", proof = "chain" }]')(lines)), "facilitators",
+    "facilitators[0].proof", '"chain" asks eip155:84532 itself what was paid, and no rpc of it is named',
+    'add [networks."eip155:84532"] with rpc = ["https://..."], '
+      + "or say by networks = [...] what this facilitator is for"],
+  ["another word for proof", top('facilitators = [{ url = "https://fac.example.com", proof = "rpc" }]'), "facilitators",
+    "facilitators[0].proof", 'proof is "facilitator" or "chain"', "choose one"],
   ["an origin with a path", swap("origin", 'origin = "https://a.example/x"'), "origin", "origin",
     '"https://a.example/x" is no origin', 'write scheme and host only, such as "https://api.example.com"'],
   ["a recipient with a typing error", swap("pay_to", `pay_to = { eip155 = "${PAY_TO.slice(0, -1)}3" }`), "pay_to",

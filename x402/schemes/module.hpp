@@ -58,6 +58,12 @@ public:
     // The asset an offer names, from the tables or read from the network and then remembered.
     virtual Task<Result<AssetInfo>> asset(const std::string& address) = 0;
     virtual std::vector<EndpointHealth> health() const = 0;
+    // Whether this transaction, named by somebody who is not believed, paid the payment: done with
+    // the confirmations that the network is configured for, though not final yet. Anything else
+    // says nothing; what was not paid is for `trace` to say.
+    virtual Task<Result<Trace>> confirm(const Payment& payment, const std::string&) {
+        return trace(payment);
+    }
 };
 
 class ChainModule {

@@ -39,6 +39,13 @@ Result<std::vector<ChainPattern>> read_network_patterns(const Tree& section,
     return patterns;
 }
 
+Result<ProofBy> read_proof(const Tree& section) {
+    X402_TRY(const auto word, section.opt_text("proof"));
+    if (!word || *word == "facilitator") return ProofBy::facilitator;
+    if (*word == "chain") return ProofBy::chain;
+    return section.find("proof")->wrong("proof is \"facilitator\" or \"chain\"", "choose one");
+}
+
 Result<FacilitatorConfig> read_facilitator(const Tree& value, const Modules& modules,
                                            const std::string& base_dir) {
     FacilitatorConfig facilitator;
@@ -56,6 +63,7 @@ Result<FacilitatorConfig> read_facilitator(const Tree& value, const Modules& mod
             facilitator.token = std::move(*secret);
         }
         X402_TRY(facilitator.networks, read_network_patterns(value, modules));
+        X402_TRY(facilitator.proof, read_proof(value));
     } else {
         return value.wrong("a facilitator is a URL or a table",
                            "write { url = \"https://...\", token = \"env:NAME\" }");
@@ -253,6 +261,44 @@ Result<void> read_routes(Config& config, const Tree& root, const RouteDefaults& 
     return refuse_shadowed(config);
 }
 
+bool is_for(const FacilitatorConfig& facilitator, const ChainId& network) noexcept {
+    const auto& patterns = facilitator.networks;
+    return patterns.empty() ||
+           std::any_of(patterns.begin(), patterns.end(),
+                       [&network](const ChainPattern& each) { return each.matches(network); });
+}
+
+// By its id: so it is found when it is opened.
+Result<bool> names_rpc(const Tree& root, const ChainId& network) {
+    const Tree* networks = root.find("networks");
+    const Tree* section = networks == nullptr ? nullptr : networks->find(network.text());
+    if (section == nullptr) return false;
+    X402_TRY(const auto rpc, section->opt_texts("rpc"));
+    return !rpc.empty();
+}
+
+// Which facilitator settles an offer is learned later: the chain must be there for each that may.
+Result<void> refuse_unprovable(const Config& config, const Tree& root, std::size_t index) {
+    const FacilitatorConfig& facilitator = config.facilitators[index];
+    if (facilitator.proof != ProofBy::chain) return {};
+    for (const RouteConfig& route : config.routes) {
+        for (const OfferConfig& offer : route.offers) {
+            const ChainId& network = offer.asset.id.network;
+            if (!is_for(facilitator, network)) continue;
+            X402_TRY(const bool named, names_rpc(root, network));
+            if (named) continue;
+            const Tree& entry = root.find("facilitators")->items()[index];
+            return entry.find("proof")->wrong(
+                "\"chain\" asks " + network.text() +
+                    " itself what was paid, and no rpc of it is named",
+                "add [networks.\"" + network.text() +
+                    "\"] with rpc = [\"https://...\"], or say by networks = [...] what this "
+                    "facilitator is for");
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 Duration needed_time(const RouteConfig& route, Duration pending_wait) {
@@ -279,6 +325,8 @@ Result<Config> read_config(const Tree& root, const Modules& modules, std::string
     const AssetShelf shelf(config.assets, modules);
     const RouteDefaults defaults{modules, shelf, root.find("pay_to"), config};
     X402_TRY_VOID(read_routes(config, root, defaults));
+    for (std::size_t i = 0; i < config.facilitators.size(); ++i)
+        X402_TRY_VOID(refuse_unprovable(config, root, i));
     return config;
 }
 

@@ -14,6 +14,7 @@
 #include "x402/crypto/secret.hpp"
 #include "x402/schemes/asset_config.hpp"
 #include "x402/server/held_bytes.hpp"
+#include "x402/server/proof_by.hpp"
 #include "x402/server/routes.hpp"
 #include "x402/server/settle_timing.hpp"
 
@@ -24,6 +25,7 @@ struct FacilitatorConfig {
     crypto::Secret token;
     std::vector<ChainPattern> networks;  // empty: every network
     bool insecure = false;
+    ProofBy proof = ProofBy::facilitator;
 };
 
 // One way to pay a route, before the facilitator has added what its chain's clients need.

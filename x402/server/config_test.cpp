@@ -223,6 +223,8 @@ TEST(ReadConfig, FaultsOfTheHead) {
         {"token missing",
          "facilitators = [{ url = \"https://a.example\", token = \"env:X402_NOT_SET_AT_ALL\" }]",
          "token"},
+        {"proof word", "facilitators = [{ url = \"https://a.example\", proof = \"rpc\" }]",
+         "facilitators[0].proof"},
         {"origin with a path", "origin = \"https://a.example/x\"", "origin"},
         {"store", "store = \"mysql:x\"", "store"},
         {"threads", "threads = 0", "threads"},
@@ -244,6 +246,89 @@ TEST(ReadConfig, FaultsOfTheHead) {
         EXPECT_NE(told.find("gateway.toml:1"), std::string::npos) << told;
         EXPECT_NE(told.find(row.what), std::string::npos) << told;
         EXPECT_FALSE(config.error().next.empty()) << told;
+    }
+}
+
+const std::string kProving = "upstream = \"http://127.0.0.1:3000\"\npay_to = \"toy1seller\"\n";
+const std::string kToyRpc = "[networks.\"toy:one\"]\nrpc = \"http://127.0.0.1:1\"\n";
+
+TEST(ReadConfig, ProofIsTheFacilitatorsWordUnlessTheChainIsNamed) {
+    struct Row {
+        const char* name;
+        std::string facilitators;
+        std::vector<ProofBy> proofs;
+    };
+    const Row rows[] = {
+        {"a URL", "[\"https://a.example\"]", {ProofBy::facilitator}},
+        {"not said", "[{ url = \"https://a.example\" }]", {ProofBy::facilitator}},
+        {"the facilitator",
+         "[{ url = \"https://a.example\", proof = \"facilitator\" }]",
+         {ProofBy::facilitator}},
+        {"the chain", "[{ url = \"https://a.example\", proof = \"chain\" }]", {ProofBy::chain}},
+        {"each its own",
+         "[\"https://a.example\", { url = \"https://b.example\", proof = \"chain\" }]",
+         {ProofBy::facilitator, ProofBy::chain}},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        const bool asks = row.proofs.back() == ProofBy::chain;
+        const std::string rpc = asks ? kToyRpc : "";  // nobody else reads it here
+        const auto config = read(kProving + "facilitators = " + row.facilitators + "\n" + rpc +
+                                 kRoute + "price = \"$1\"\n");
+        ASSERT_TRUE(config.has_value()) << to_string(config.error());
+        std::vector<ProofBy> proofs;
+        for (const FacilitatorConfig& each : config->facilitators) proofs.push_back(each.proof);
+        EXPECT_EQ(proofs, row.proofs);
+    }
+}
+
+// A gateway that could never be told so by the chain would keep every payment waiting.
+TEST(ReadConfig, ProofByTheChainNeedsAChainToAsk) {
+    const std::string proving = "{ url = \"https://a.example\", proof = \"chain\" }";
+    const std::string one = "\n[[routes]]\nmatch = \"GET /a\"\nprice = \"$1\"\nnetworks = ";
+    struct Row {
+        const char* name;
+        std::string facilitators;
+        std::string networks;
+        std::string rest;
+        const char* missing;  // none: it is good
+    };
+    const Row rows[] = {
+        {"no section", proving, "", one + "[\"toy:one\"]", "toy:one"},
+        {"a section without rpc", proving, "[networks.\"toy:one\"]\n", one + "[\"toy:one\"]",
+         "toy:one"},
+        {"an empty rpc", proving, "[networks.\"toy:one\"]\nrpc = []\n", one + "[\"toy:one\"]",
+         "toy:one"},
+        {"another network's", proving, "[networks.\"toy:two\"]\nrpc = \"http://127.0.0.1:1\"\n",
+         one + "[\"toy:one\"]", "toy:one"},
+        {"one of two", proving, kToyRpc,
+         one + "[\"toy:one\"]" +
+             "\n[[routes]]\nmatch = \"GET /b\"\naccepts = [{ asset = \"far\", price = \"1 LOCAL\" "
+             "}]" +
+             "\n[assets.far]\nnetwork = \"toy:two\"\naddress = \"coin-far\"\ndecimals = 2\n",
+         "toy:two"},
+        {"it is named", proving, kToyRpc, one + "[\"toy:one\"]", nullptr},
+        {"nothing is sold there", proving, "", "\n[[routes]]\nmatch = \"GET /a\"\nfree = true",
+         nullptr},
+        {"this one is for another network",
+         "{ url = \"https://a.example\", proof = \"chain\", networks = [\"toy:two\"] }, "
+         "\"https://b.example\"",
+         "", one + "[\"toy:one\"]", nullptr},
+        {"its word is enough", "{ url = \"https://a.example\", proof = \"facilitator\" }", "",
+         one + "[\"toy:one\"]", nullptr},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        const auto config = read(kProving + "facilitators = [" + row.facilitators + "]\n" +
+                                 row.networks + row.rest + "\n");
+        ASSERT_EQ(config.has_value(), row.missing == nullptr)
+            << (config ? "" : to_string(config.error()));
+        if (config) continue;
+        const std::string text = to_string(config.error());
+        EXPECT_NE(text.find("gateway.toml:3: facilitators[0].proof"), std::string::npos) << text;
+        EXPECT_NE(text.find(row.missing), std::string::npos) << text;
+        const std::string section = "[networks.\"" + std::string(row.missing) + "\"]";
+        EXPECT_NE(config.error().next.find(section), std::string::npos) << config.error().next;
     }
 }
 

@@ -65,7 +65,7 @@ std::optional<FacilitatorSet::Choice> FacilitatorSet::choose(std::string_view sc
             const auto pattern =
                 ChainPattern::parse(kind.network.empty() ? kind.network_text : kind.network.text());
             if (pattern && pattern->matches(network))
-                return Choice{row.entry.api.get(), kind.extra};
+                return Choice{row.entry.api.get(), kind.extra, row.entry.proof};
         }
     }
     return std::nullopt;
@@ -77,11 +77,16 @@ bool FacilitatorSet::may_yet_serve(const ChainId& network) const {
                        [&](const Row& row) { return !row.supported && serves(row, network); });
 }
 
-FacilitatorApi* FacilitatorSet::named(std::string_view name) const noexcept {
+const FacilitatorEntry* FacilitatorSet::entry(std::string_view name) const noexcept {
     for (const Row& row : rows_) {
-        if (row.entry.api->name() == name) return row.entry.api.get();
+        if (row.entry.api->name() == name) return &row.entry;
     }
     return nullptr;
+}
+
+FacilitatorApi* FacilitatorSet::named(std::string_view name) const noexcept {
+    const FacilitatorEntry* found = entry(name);
+    return found == nullptr ? nullptr : found->api.get();
 }
 
 std::vector<std::string> FacilitatorSet::signers(std::string_view name,

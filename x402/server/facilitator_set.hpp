@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "x402/protocol/facilitator_api.hpp"
+#include "x402/server/proof_by.hpp"
 
 namespace x402::server {
 
 struct FacilitatorEntry {
     std::unique_ptr<FacilitatorApi> api;
     std::vector<ChainPattern> networks;  // empty: every network
+    ProofBy proof = ProofBy::facilitator;
 };
 
 class FacilitatorSet {
@@ -32,10 +34,13 @@ public:
     struct Choice {
         FacilitatorApi* api = nullptr;
         json::Object extra;  // of the supported kind
+        ProofBy proof = ProofBy::facilitator;
     };
     std::optional<Choice> choose(std::string_view scheme, const ChainId& network) const;
     // Whether one that was not reached yet might serve this network.
     bool may_yet_serve(const ChainId& network) const;
+    // Stays where it is as long as the set.
+    const FacilitatorEntry* entry(std::string_view name) const noexcept;
     FacilitatorApi* named(std::string_view name) const noexcept;
     // The addresses it sends transactions of this network from.
     std::vector<std::string> signers(std::string_view name, const ChainId& network) const;

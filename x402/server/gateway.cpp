@@ -183,6 +183,21 @@ Task<void> keep_house(StatePtr state) {
     }
 }
 
+// Chains are opened at the start: a reload may name one that is not there to be asked.
+Result<void> refuse_unprovable(const Site& site, const Desk& desk) {
+    for (const Route& route : site.routes) {
+        for (const Offer& offer : route.offers) {
+            const ChainId& network = offer.asset.id.network;
+            if (offer.proof != ProofBy::chain || desk.chain(network) != nullptr) continue;
+            return fail_field(Errc::unsupported, "proof",
+                              route.config->where + ": payments on " + network.text() +
+                                  " are to be proven by the network itself, and it is not open",
+                              "add [networks.\"" + network.text() + "\"] with rpc, and restart");
+        }
+    }
+    return {};
+}
+
 std::shared_ptr<Desk> make_desk(GatewayOptions& options) {
     return std::shared_ptr<Desk>(new Desk{options.modules,
                                           options.store,
@@ -208,6 +223,7 @@ Result<void> Gateway::State::rebuild(std::shared_ptr<const Config> config) {
     const std::scoped_lock lock(building);
     if (!config) config = site.load()->config;
     X402_TRY(auto fresh, build_site(std::move(config), desk->modules, desk->facilitators));
+    X402_TRY_VOID(refuse_unprovable(*fresh, *desk));
     for (Route& route : fresh->routes) {
         const RouteConfig& each = *route.config;
         route.upstream = upstreams.number({each.upstream, each.upstream_timeout});
@@ -254,7 +270,8 @@ Result<void> Gateway::reload(Config config) {
                        config.facilitators.size() == before.facilitators.size();
     bool same = fixed;
     for (std::size_t i = 0; same && i < config.facilitators.size(); ++i) {
-        same = config.facilitators[i].url == before.facilitators[i].url;
+        same = config.facilitators[i].url == before.facilitators[i].url &&
+               config.facilitators[i].proof == before.facilitators[i].proof;
     }
     if (!same) {
         return fail_field(Errc::unsupported, "listen, admin, store, facilitators",

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "x402/protocol/codec.hpp"
+
 namespace x402::server {
 namespace {
 
@@ -12,6 +14,9 @@ using store::GrantState;
 
 // A block's own time may lie a little before the moment its transaction was asked for.
 constexpr auto kBlockClock = std::chrono::seconds(2);
+// Every claim is held against the chain's clock, so that a gateway's own that goes a little wrong
+// must not make honest ones wait for ever; what is older was paid for something else.
+constexpr auto kClocksDiffer = std::chrono::minutes(1);
 
 bool same_address(std::string_view left, std::string_view right) noexcept {
     if (!left.starts_with("0x") && !left.starts_with("0X")) return left == right;
@@ -59,10 +64,25 @@ SettleReply read_reply(const Result<SettleResponse>& answer, const PaymentRequir
     return names(answer->payer, payer) ? SettleReply::settled : SettleReply::no_judgement;
 }
 
+ProofBy proof_needed(ProofBy configured, const PaymentRequirements& terms) noexcept {
+    const bool chain = configured == ProofBy::chain && !terms.amount.is_zero();
+    return chain ? ProofBy::chain : ProofBy::facilitator;
+}
+
+std::optional<SettleResponse> claim_of(const store::GrantRecord& grant) {
+    if (grant.state != GrantState::settling || grant.response.empty()) return std::nullopt;
+    auto told = read_settle_response(grant.response);
+    if (!told || outcome_of(*told) != Outcome::settled) return std::nullopt;
+    return std::move(*told);
+}
+
 SettleVerdict judge(SettleMemory& memory, SettleReply reply) noexcept {
+    if (memory.claimed) return SettleVerdict::prove;
     switch (reply) {
         case SettleReply::settled:
-            return SettleVerdict::settled;
+            if (memory.proof == ProofBy::facilitator) return SettleVerdict::settled;
+            memory.begun = memory.claimed = true;
+            return SettleVerdict::prove;
         case SettleReply::failed:
             return memory.begun ? SettleVerdict::prove : SettleVerdict::failed;
         case SettleReply::duplicate:
@@ -117,6 +137,25 @@ Proof proof_of(const Trace& trace, const store::GrantRecord& grant,
     // A stranger's transfer is no settlement of ours, and the authorization is gone: it stays for
     // the operator.
     return ours && trace.at + kBlockClock >= grant.created ? Proof::settled : Proof::none;
+}
+
+Proof proof_of_claim(const Trace& trace, const store::GrantRecord& grant) {
+    switch (trace.state) {
+        case TraceState::none:
+        case TraceState::unknown:
+            return Proof::none;
+        case TraceState::impossible:
+            return Proof::unused;
+        case TraceState::done:
+            break;
+    }
+    return trace.at + kClocksDiffer >= grant.created ? Proof::settled : Proof::none;
+}
+
+Proof weigh_books(SettleMemory& memory, Proof told) noexcept {
+    if (memory.proof == ProofBy::facilitator) return told;
+    if (told == Proof::settled) memory.begun = memory.claimed = true;
+    return memory.claimed ? Proof::none : told;
 }
 
 Repeat decide_repeat(const RepeatFacts& facts) noexcept {

@@ -11,6 +11,7 @@
 #include "x402/base/result.hpp"
 #include "x402/protocol/facilitator_api.hpp"
 #include "x402/schemes/network.hpp"
+#include "x402/server/proof_by.hpp"
 #include "x402/store/grant_store.hpp"
 
 namespace x402::server {
@@ -33,7 +34,15 @@ SettleReply read_reply(const Result<SettleResponse>& answer, const PaymentRequir
 struct SettleMemory {
     bool begun = false;  // a call may have begun it: from now on no negative answer means failed
     std::uint32_t unreached = 0;
+    ProofBy proof = ProofBy::facilitator;
+    // Its facilitator has said that it is settled, and that is not enough: only the chain ends it
+    // now, and the facilitator has nothing to add.
+    bool claimed = false;
 };
+// Where nothing is charged there is nothing that a chain could show.
+ProofBy proof_needed(ProofBy configured, const PaymentRequirements& terms) noexcept;
+// What the record of an open settlement keeps of a facilitator's success that awaits its proof.
+std::optional<SettleResponse> claim_of(const store::GrantRecord& grant);
 
 enum class SettleVerdict {
     settled,
@@ -41,7 +50,9 @@ enum class SettleVerdict {
     duplicate,
     give_back,  // nothing was begun, and we stop trying
     again,      // the same call, later
-    prove,      // the facilitator says no, but an earlier call may have moved money: ask for proof
+    // The facilitator says no, but an earlier call may have moved money; or it says yes, and its
+    // word is not enough: ask for proof.
+    prove,
 };
 inline constexpr std::uint32_t kUnreachedTries = 3;
 SettleVerdict judge(SettleMemory& memory, SettleReply reply) noexcept;
@@ -53,6 +64,10 @@ Proof proof_of(const SettlementStatus& status, const store::GrantRecord& grant,
                bool told_duplicate);
 Proof proof_of(const Trace& trace, const store::GrantRecord& grant,
                const std::vector<std::string>& signers);
+// A transfer that its facilitator claims need not name the facilitator's signers.
+Proof proof_of_claim(const Trace& trace, const store::GrantRecord& grant);
+// `told`: by the facilitator's own books. Where its word is not enough, they are a claim at most.
+Proof weigh_books(SettleMemory& memory, Proof told) noexcept;
 
 // How a request with a payment that has a record is answered.
 struct RepeatFacts {

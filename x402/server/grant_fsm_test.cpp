@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include "x402/base/json.hpp"
+#include "x402/protocol/codec.hpp"
+
 namespace x402::server {
 namespace {
 
@@ -144,31 +147,103 @@ TEST(Judge, NobodyReachedIsGivenBackAfterThreeTries) {
     EXPECT_FALSE(memory.begun);
 }
 
-// Every memory with every reply: what is decided, and what is remembered.
-TEST(Judge, EveryMemoryWithEveryReply) {
-    using R = SettleReply;
-    using V = SettleVerdict;
+// Every memory there can be: a claim is only made where the facilitator's word is not enough.
+template <class Check>
+void for_all_memories(Check check) {
     for (const bool begun : {false, true}) {
         for (std::uint32_t unreached = 0; unreached < kUnreachedTries; ++unreached) {
-            for (const R reply : kReplies) {
-                SCOPED_TRACE(std::to_string(begun) + " " + std::to_string(unreached) + " " +
-                             std::to_string(static_cast<int>(reply)));
-                SettleMemory memory{begun, unreached};
-                const V verdict = judge(memory, reply);
-                const bool ambiguous = reply == R::pending || reply == R::no_judgement;
-                EXPECT_EQ(memory.begun, begun || ambiguous) << "never forgotten again";
-                const bool counts = reply == R::unreached && !begun;
-                EXPECT_EQ(memory.unreached, unreached + (counts ? 1 : 0));
-                V want = V::again;
-                if (reply == R::settled) want = V::settled;
-                if (reply == R::failed) want = begun ? V::prove : V::failed;
-                if (reply == R::duplicate) want = begun ? V::prove : V::duplicate;
-                if (reply == R::turned_away && !begun) want = V::give_back;
-                if (counts && unreached + 1 == kUnreachedTries) want = V::give_back;
-                EXPECT_EQ(verdict, want);
+            for (const ProofBy proof : {ProofBy::facilitator, ProofBy::chain}) {
+                check(SettleMemory{begun, unreached, proof, false});
+                if (begun && proof == ProofBy::chain)
+                    check(SettleMemory{begun, unreached, proof, true});
             }
         }
     }
+}
+
+std::string text_of(const SettleMemory& memory) {
+    return std::string(memory.begun ? "begun " : "") + std::to_string(memory.unreached) +
+           (memory.proof == ProofBy::chain ? " chain" : "") + (memory.claimed ? " claimed" : "");
+}
+
+// What is decided, and what is remembered.
+TEST(Judge, EveryMemoryWithEveryReply) {
+    using R = SettleReply;
+    using V = SettleVerdict;
+    for_all_memories([](const SettleMemory& before) {
+        for (const R reply : kReplies) {
+            SCOPED_TRACE(text_of(before) + " " + std::to_string(static_cast<int>(reply)));
+            SettleMemory memory = before;
+            const V verdict = judge(memory, reply);
+            const bool begun = before.begun;
+            const bool claims = reply == R::settled && before.proof == ProofBy::chain;
+            const bool ambiguous = reply == R::pending || reply == R::no_judgement;
+            EXPECT_EQ(memory.begun, begun || ambiguous || claims) << "never forgotten again";
+            EXPECT_EQ(memory.claimed, before.claimed || claims) << "never forgotten again";
+            EXPECT_EQ(memory.proof, before.proof);
+            const bool counts = reply == R::unreached && !begun;
+            EXPECT_EQ(memory.unreached, before.unreached + (counts ? 1 : 0));
+            V want = V::again;
+            if (reply == R::settled) want = claims ? V::prove : V::settled;
+            if (reply == R::failed) want = begun ? V::prove : V::failed;
+            if (reply == R::duplicate) want = begun ? V::prove : V::duplicate;
+            if (reply == R::turned_away && !begun) want = V::give_back;
+            if (counts && before.unreached + 1 == kUnreachedTries) want = V::give_back;
+            if (before.claimed) want = V::prove;
+            EXPECT_EQ(verdict, want);
+        }
+    });
+}
+
+// attacks.md 44: whatever is said in whatever order.
+TEST(Judge, NoWordOfTheFacilitatorIsEnoughWhereTheChainIsAsked) {
+    for (const SettleReply first : kReplies) {
+        for (const SettleReply second : kReplies) {
+            for (const SettleReply third : kReplies) {
+                SettleMemory memory{false, 0, ProofBy::chain, false};
+                bool said_yes = false;
+                for (const SettleReply reply : {first, second, third}) {
+                    const SettleVerdict verdict = judge(memory, reply);
+                    said_yes = said_yes || reply == SettleReply::settled;
+                    EXPECT_NE(verdict, SettleVerdict::settled);
+                    EXPECT_EQ(memory.claimed, said_yes);
+                    if (said_yes) {
+                        EXPECT_EQ(verdict, SettleVerdict::prove);
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST(ProofNeeded, OnlyWhereSomethingIsCharged) {
+    for (const ProofBy configured : {ProofBy::facilitator, ProofBy::chain}) {
+        EXPECT_EQ(proof_needed(configured, terms()), configured);
+        PaymentRequirements nothing = terms();
+        nothing.amount = U256(0);
+        EXPECT_EQ(proof_needed(configured, nothing), ProofBy::facilitator);
+    }
+}
+
+// The facilitator's own books: proof where its word is enough, a claim at most where it is not, and
+// nothing against a claim that it made before.
+TEST(WeighBooks, EveryMemoryWithEveryWord) {
+    for_all_memories([](const SettleMemory& before) {
+        for (const Proof told : {Proof::settled, Proof::unused, Proof::foreign, Proof::none}) {
+            SCOPED_TRACE(text_of(before) + " " + std::to_string(static_cast<int>(told)));
+            SettleMemory memory = before;
+            const Proof proof = weigh_books(memory, told);
+            if (before.proof == ProofBy::facilitator) {
+                EXPECT_EQ(proof, told);
+                EXPECT_FALSE(memory.claimed);
+                continue;
+            }
+            EXPECT_NE(proof, Proof::settled);
+            EXPECT_EQ(memory.claimed, before.claimed || told == Proof::settled);
+            EXPECT_EQ(memory.begun, before.begun || told == Proof::settled);
+            EXPECT_EQ(proof, memory.claimed ? Proof::none : told);
+        }
+    });
 }
 
 // Only these four kinds of trouble say that nothing was begun.
@@ -298,6 +373,60 @@ TEST(ProofOfTrace, Table) {
         trace.sender = row.sender;
         trace.at = from_unix_s(row.at);
         EXPECT_EQ(proof_of(trace, grant(), {"0xf00"}), row.proof);
+    }
+}
+
+// Anybody may have sent it, but not before it was asked for; and what was not paid is proven only
+// by what cannot be paid any more.
+TEST(ProofOfClaim, EveryCombination) {
+    for (const TraceState state :
+         {TraceState::none, TraceState::unknown, TraceState::impossible, TraceState::done}) {
+        for (const char* sender : {"0xf00", "0xbad", ""}) {
+            // The intent is of second 1000, and a minute is what clocks may differ.
+            for (const std::int64_t at : {900, 939, 940, 1000, 1001, 9000}) {
+                Trace trace;
+                trace.state = state;
+                trace.sender = sender;
+                trace.at = from_unix_s(at);
+                const Proof proof = proof_of_claim(trace, grant());
+                Proof want = Proof::none;
+                if (state == TraceState::done && at >= 940) want = Proof::settled;
+                if (state == TraceState::impossible) want = Proof::unused;
+                EXPECT_EQ(proof, want) << sender << " " << at;
+            }
+        }
+    }
+}
+
+TEST(ClaimOf, OnlyASuccessInAnOpenSettlement) {
+    const std::string yes = json::dump(write(success()));
+    SettleResponse pending = refusal("settlement_pending", "0x1");
+    struct Row {
+        const char* name;
+        GrantState state;
+        std::string response;
+        bool claim;
+    };
+    const Row rows[] = {
+        {"a success", GrantState::settling, yes, true},
+        {"nothing was said", GrantState::settling, "", false},
+        {"a refusal", GrantState::settling, json::dump(write(refusal("invalid_payload"))), false},
+        {"pending", GrantState::settling, json::dump(write(pending)), false},
+        {"no answer", GrantState::settling, "yes", false},
+        {"claimed", GrantState::claimed, yes, false},
+        {"released", GrantState::released, yes, false},
+        {"settled", GrantState::settled, yes, false},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        store::GrantRecord record = grant();
+        record.state = row.state;
+        record.response = row.response;
+        const auto claim = claim_of(record);
+        ASSERT_EQ(claim.has_value(), row.claim);
+        if (claim) {
+            EXPECT_EQ(claim->transaction, "0x1");
+        }
     }
 }
 

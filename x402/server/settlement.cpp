@@ -34,6 +34,19 @@ void count_pending(Desk& desk, int by) {
 
 }  // namespace
 
+Settlement::Settlement(std::shared_ptr<Desk> desk, SettlementStart start)
+    : keep_(std::move(desk)),
+      desk_(*keep_),
+      start_(std::move(start)),
+      facilitator_(desk_.facilitators.entry(start_.record.facilitator)) {
+    // Of one that is no longer configured no word counts.
+    const ProofBy proof = facilitator_ == nullptr ? ProofBy::chain : facilitator_->proof;
+    memory_.proof = proof_needed(proof, start_.request.requirements);
+    if (memory_.proof == ProofBy::facilitator) return;
+    view_.response = claim_of(start_.record);
+    memory_.claimed = claim_written_ = view_.response.has_value();
+}
+
 SettlementView Settlement::view() const {
     const std::scoped_lock lock(mutex_);
     return view_;
@@ -216,6 +229,8 @@ void Settlement::note_loss(std::string_view why) {
 
 SettleResponse Settlement::refused_with(Reason reason, const Result<SettleResponse>& last) const {
     SettleResponse told = last.value_or(SettleResponse{});
+    // What was claimed and is not so: there is no transaction to tell.
+    if (told.success) told.transaction.clear();
     told.success = false;
     told.error_reason = std::string(to_string(reason));
     told.error_message.clear();
@@ -225,47 +240,18 @@ SettleResponse Settlement::refused_with(Reason reason, const Result<SettleRespon
     return told;
 }
 
-SettleResponse Settlement::response_from_proof() const {
-    SettleResponse response;
-    response.success = true;
-    response.payer = start_.record.payer;
-    response.transaction = proven_transaction_;
-    response.network = start_.record.network;
-    response.amount = start_.record.amount;
-    return response;
-}
-
-Task<Proof> Settlement::prove(bool told_duplicate) {
-    if (FacilitatorApi* api = desk_.facilitators.named(start_.record.facilitator)) {
-        const auto status = co_await api->settlement(start_.record.key, Duration::zero());
-        if (status && *status) {
-            const Proof proof = proof_of(**status, start_.record, told_duplicate);
-            if (!(*status)->transactions.empty())
-                proven_transaction_ = (*status)->transactions.back();
-            if (proof != Proof::none) co_return proof;
-        }
-    }
-    Chain* chain = desk_.chain(start_.record.network);
-    if (chain == nullptr) co_return Proof::none;
-    const Payment payment{start_.request.payload, start_.request.requirements};
-    const auto trace = co_await chain->trace(payment);
-    if (!trace) co_return Proof::none;
-    const auto signers =
-        desk_.facilitators.signers(start_.record.facilitator, start_.record.network);
-    const Proof proof = proof_of(*trace, start_.record, signers);
-    if (proof == Proof::settled) proven_transaction_ = trace->transaction;
-    co_return proof;
-}
-
 Task<bool> Settlement::turn() {
     ++turns_;
-    FacilitatorApi* api = desk_.facilitators.named(start_.record.facilitator);
     Result<SettleResponse> answer =
         fail(Errc::interrupted, "this facilitator is no longer configured");
-    if (api != nullptr) {
+    if (memory_.claimed) {
+        answer = *view().response;
+        co_return co_await look_for_proof(false, answer);
+    }
+    if (facilitator_ != nullptr) {
         const SettleContext context{start_.record.idempotency_key, {}};
         X402_CRASH_POINT("out.settle", before);
-        answer = co_await api->settle(start_.request, context);
+        answer = co_await facilitator_->api->settle(start_.request, context);
         X402_CRASH_POINT("out.settle", after);
     }
     const SettleReply reply = read_reply(answer, start_.request.requirements, start_.record.payer);
@@ -284,14 +270,12 @@ Task<bool> Settlement::turn() {
         case SettleVerdict::prove:
             break;
     }
-    log::warn("settlement_unknown",
-              {{"key", start_.record.key.value()}, {"detail", short_detail(answer)}});
+    if (!memory_.claimed) {
+        log::warn("settlement_unknown",
+                  {{"key", start_.record.key.value()}, {"detail", short_detail(answer)}});
+    }
     if (verdict == SettleVerdict::again && turns_ < kTurnsBeforeProof) co_return false;
-    const Proof proof = co_await prove(reply == SettleReply::duplicate);
-    if (proof == Proof::settled) co_return co_await end_settled(response_from_proof());
-    if (proof == Proof::unused) co_return co_await end_failed(answer);
-    if (proof == Proof::foreign) co_return co_await end_duplicate(answer);
-    co_return false;
+    co_return co_await look_for_proof(reply == SettleReply::duplicate, answer);
 }
 
 Task<void> run_settlement(std::shared_ptr<Settlement> settlement) {

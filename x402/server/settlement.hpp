@@ -43,8 +43,7 @@ struct SettlementStart {
 
 class Settlement {
 public:
-    Settlement(std::shared_ptr<Desk> desk, SettlementStart start)
-        : keep_(std::move(desk)), desk_(*keep_), start_(std::move(start)) {}
+    Settlement(std::shared_ptr<Desk> desk, SettlementStart start);
 
     const std::string& payer() const noexcept { return start_.record.payer; }
     SettlementView view() const;
@@ -59,7 +58,11 @@ private:
     Task<Intent> take_back_intent();
     Task<Result<bool>> stands(store::GrantState state);
     Task<bool> turn();  // one call and what follows from it; true at the end
-    Task<Proof> prove(bool told_duplicate);
+    Task<bool> look_for_proof(bool told_duplicate, const Result<SettleResponse>& last);
+    Task<Proof> prove(bool told_duplicate, const Result<SettleResponse>& last);
+    Task<Proof> prove_claim(Chain& chain, const Payment& payment, const std::string& transaction);
+    Task<bool> note_claim(SettleResponse claim);
+    void note_disproved(const Result<SettleResponse>& last);
     Task<bool> end_settled(SettleResponse response);
     Task<bool> end_failed(const Result<SettleResponse>& last);
     Task<bool> end_duplicate(const Result<SettleResponse>& last);
@@ -72,7 +75,7 @@ private:
     Task<bool> end_released(Ending ending);
     void note_loss(std::string_view why);
     Task<bool> write(store::GrantState from, store::GrantChange change);
-    SettleResponse response_from_proof() const;
+    SettleResponse settled_by_proof(const Result<SettleResponse>& last) const;
     SettleResponse refused_with(Reason reason, const Result<SettleResponse>& last) const;
     void publish(SettlementEnd end, std::optional<SettleResponse> response);
     void count(std::string_view outcome);
@@ -80,7 +83,9 @@ private:
     std::shared_ptr<Desk> keep_;  // a settlement may outlive the gateway that began it
     Desk& desk_;
     SettlementStart start_;
+    const FacilitatorEntry* facilitator_;  // none: it is no longer configured
     SettleMemory memory_;
+    bool claim_written_ = false;
     std::uint32_t turns_ = 0;
     Instant kept_until_{};  // the stored answer, where we wrote it
     std::string proven_transaction_;

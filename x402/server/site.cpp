@@ -57,7 +57,7 @@ Result<void> add_offer(Route& route, const OfferConfig& offer, const Modules& mo
     }
     route.required.accepts.push_back(requirements);
     route.matches.push_back({std::move(requirements), scheme->dynamic_extra()});
-    route.offers.push_back({offer.asset, scheme, choice->api});
+    route.offers.push_back({offer.asset, scheme, choice->api, choice->proof});
     return {};
 }
 

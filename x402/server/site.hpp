@@ -23,6 +23,7 @@ struct Offer {
     AssetInfo asset;
     const ServerScheme* scheme = nullptr;
     FacilitatorApi* facilitator = nullptr;
+    ProofBy proof = ProofBy::facilitator;
 };
 
 struct Route {

@@ -83,6 +83,7 @@ struct WorldOptions {
     std::size_t most_settlements = limits::kQueuedSettlements;
     std::size_t most_per_payer = kMostPerPayer;
     Duration housekeeping = std::chrono::minutes(1);
+    std::string facilitators = "[\"http://127.0.0.1:1\"]";  // one, whatever is said of it
 };
 
 struct Pay {
@@ -139,6 +140,7 @@ public:
     std::shared_ptr<ScriptedFacilitator::Script> script;
 
 private:
+    std::string facilitators_;
     std::unique_ptr<Modules> modules_;
     std::unique_ptr<Clock> clock_;
     std::unique_ptr<Random> random_;

@@ -297,7 +297,7 @@ SettleResponse not_settled(const std::string& reason, const std::string& transac
     return out;
 }
 
-World::World(WorldOptions options) {
+World::World(WorldOptions options) : facilitators_(options.facilitators) {
     script = options.script ? options.script : std::make_shared<ScriptedFacilitator::Script>();
     modules_ = make_toy_modules();
     clock_ = make_system_clock();
@@ -316,7 +316,8 @@ World::World(WorldOptions options) {
     EXPECT_TRUE(read.has_value()) << to_string(read.error());
     if (!read) return;
     std::vector<FacilitatorEntry> facilitators;
-    facilitators.push_back({std::make_unique<ScriptedFacilitator>(script), {}});
+    const ProofBy proof = read->facilitators.front().proof;
+    facilitators.push_back({std::make_unique<ScriptedFacilitator>(script), {}, proof});
     Pauses pauses;
     pauses.settle_first = Duration{5};
     pauses.settle_most = Duration{20};
@@ -352,9 +353,9 @@ World::~World() {
 
 Result<Config> World::config(const std::string& routes, const std::string& top) {
     std::string text = "origin = \"https://api.example.com\"\nupstream = \"http://" +
-                       upstream_server_->address() +
-                       "\"\nfacilitators = [\"http://127.0.0.1:1\"]\nstore = \"memory:\"\n" +
-                       "pay_to = { toy = \"toy1seller\" }\n" + top + "\n" + routes;
+                       upstream_server_->address() + "\"\nfacilitators = " + facilitators_ +
+                       "\nstore = \"memory:\"\n" + "pay_to = { toy = \"toy1seller\" }\n" + top +
+                       "\n" + routes;
     X402_TRY(const Tree tree, ops::parse_toml(text, "gateway.toml"));
     X402_TRY(Config config, read_config(tree, *modules_, "."));
     X402_TRY_VOID(ops::refuse_unread(tree));

@@ -18,6 +18,7 @@ public:
           reader_(rpc_),
           tokens_(token_options(options), reader_, env.clock),
           tracer_(rpc_, tokens_),
+          confirmations_(options.settings.confirmations),
           exact_(network_, ExactServices{reader_, tokens_, tracer_, env.clock}) {
         if (!options.with_signers || options.settings.signers.empty()) return;
         EvmNetwork::Options settle;
@@ -36,6 +37,9 @@ public:
         return {&exact_};
     }
     Task<Result<Trace>> trace(const Payment& payment) override { return tracer_.trace(payment); }
+    Task<Result<Trace>> confirm(const Payment& payment, const std::string& transaction) override {
+        return tracer_.confirm(payment, Tracer::Named{transaction, confirmations_});
+    }
     Task<Result<U256>> balance(const std::string& address, const AssetInfo& asset) override;
     Task<Result<AssetInfo>> asset(const std::string& address) override;
     std::vector<EndpointHealth> health() const override;
@@ -58,6 +62,7 @@ private:
     SharedReader reader_;
     Tokens tokens_;
     Tracer tracer_;
+    std::uint64_t confirmations_;
     ExactFacilitator exact_;
     std::unique_ptr<EvmNetwork> settles_;
 };

@@ -111,6 +111,31 @@ Task<Result<Trace>> Tracer::trace(const Payment& payment) {
     co_return Trace{};
 }
 
+Task<Result<Trace>> Tracer::confirm(const Payment& payment, Named named) {
+    const auto read = read_payment(payment);
+    if (!read) co_return fail_field(Errc::invalid, read.error().field, read.error().message);
+    if (const auto refusal = check_terms(*read, payment)) {
+        co_return fail_field(Errc::invalid, refusal->field, refusal->message);
+    }
+    auto found = co_await read_named(*read, std::move(named));
+    if (!found) {
+        log::warn("confirm_failed",
+                  {{"key", key_of(*read).value()}, {"error", to_string(found.error())}});
+    }
+    // That this one did not pay it does not mean that none did.
+    const bool done = found && found->state == TraceState::done;
+    co_return done ? std::move(*found) : Trace{};
+}
+
+Task<Result<Trace>> Tracer::read_named(const ReadPayment& read, Named named) {
+    const auto transaction = fixed_from_hex0x<32>(named.transaction);
+    if (!transaction) co_return Trace{};
+    X402_CO_TRY(const Block latest, co_await rpc_.block("latest"));
+    if (latest.number + 1 < named.confirmations) co_return Trace{};
+    const std::uint64_t last = latest.number + 1 - named.confirmations;
+    co_return co_await read_found(read, last, *transaction);
+}
+
 Task<Result<Trace>> Tracer::search(const ReadPayment& read, std::int64_t timeout_s) {
     const Authorization& authorization = read.payload.authorization;
     X402_CO_TRY(const Block final_block, co_await rpc_.finalized());
@@ -132,7 +157,7 @@ Task<Result<Trace>> Tracer::search(const ReadPayment& read, std::int64_t timeout
     if (evidence.used_final) {
         X402_CO_TRY(const Found found, co_await find_log(read, final_block, timeout_s));
         if (found.log && !found.canceled)
-            co_return co_await read_found(read, final_block, *found.log);
+            co_return co_await read_found(read, final_block.number, found.log->transaction);
         evidence.canceled = found.canceled;
     }
     Trace trace;
@@ -213,12 +238,12 @@ Task<Result<Tracer::Found>> Tracer::find_log(const ReadPayment& read, const Bloc
     co_return Found{};
 }
 
-Task<Result<Trace>> Tracer::read_found(const ReadPayment& read, const Block& final_block,
-                                       const Log& log) {
-    X402_CO_TRY(const auto receipt, co_await rpc_.receipt(to_hex0x(log.transaction.view())));
-    // Beyond the finalized block it may still be taken back; a reverted transaction has no logs.
-    if (!receipt || !receipt->ok || receipt->block > final_block.number) co_return Trace{};
-    if (receipt->transaction != log.transaction) co_return Trace{};
+Task<Result<Trace>> Tracer::read_found(const ReadPayment& read, std::uint64_t last,
+                                       Hash32 transaction) {
+    X402_CO_TRY(const auto receipt, co_await rpc_.receipt(to_hex0x(transaction.view())));
+    // Beyond the last block it may still be taken back; a reverted transaction has no logs.
+    if (!receipt || !receipt->ok || receipt->block > last) co_return Trace{};
+    if (receipt->transaction != transaction) co_return Trace{};
     X402_CO_TRY(const Block block, co_await rpc_.block(block_tag(receipt->block)));
     if (block.hash != receipt->block_hash) co_return Trace{};
     const TransferAction action = action_of(read);
@@ -236,8 +261,8 @@ Task<Result<Trace>> Tracer::read_found(const ReadPayment& read, const Block& fin
     }
     evidence.transferred = *paid;
     if (!evidence.transferred) {
-        std::string transaction = to_hex0x(receipt->transaction.view());
-        const bool disputed = co_await is_paid_elsewhere(action, std::move(transaction));
+        std::string hash = to_hex0x(receipt->transaction.view());
+        const bool disputed = co_await is_paid_elsewhere(action, std::move(hash));
         if (disputed) co_return Trace{};
     }
     Trace trace;

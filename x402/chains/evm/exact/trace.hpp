@@ -29,6 +29,12 @@ public:
     Tracer(Rpc& rpc, const Tokens& tokens) noexcept : rpc_(rpc), tokens_(tokens) {}
     // Trouble with the node is the state unknown; an Error is a payment that is not this scheme's.
     Task<Result<Trace>> trace(const Payment& payment);
+    // Whether this transaction paid it, so many blocks deep: done or unknown.
+    struct Named {
+        std::string transaction;
+        std::uint64_t confirmations = 1;
+    };
+    Task<Result<Trace>> confirm(const Payment& payment, Named named);
 
 private:
     struct Found;
@@ -39,8 +45,9 @@ private:
     Task<Result<Trace>> search(const ReadPayment& read, std::int64_t timeout_s);
     Task<Result<Found>> find_log(const ReadPayment& read, const Block& final_block,
                                  std::int64_t timeout_s);
-    Task<Result<Trace>> read_found(const ReadPayment& read, const Block& final_block,
-                                   const Log& log);
+    // In a block up to `last`.
+    Task<Result<Trace>> read_found(const ReadPayment& read, std::uint64_t last, Hash32 transaction);
+    Task<Result<Trace>> read_named(const ReadPayment& read, Named named);
     // The highest block up to `last` whose time is not later than `time_s`.
     Task<Result<std::uint64_t>> block_at(std::int64_t time_s, Block last);
 

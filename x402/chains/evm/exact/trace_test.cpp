@@ -65,6 +65,75 @@ TEST(Trace, UnusedThenPaidThenFinal) {
     EXPECT_EQ(world.trace(sample_payment(8)).state, TraceState::none) << "another nonce";
 }
 
+Task<void> confirm_into(World& world, const Payment& payment, const std::string& transaction,
+                        Trace& out) {
+    const auto got = co_await world.chain->confirm(payment, transaction);
+    EXPECT_TRUE(got.has_value());
+    if (got) out = *got;
+}
+
+Trace confirm(World& world, const Payment& payment, const std::string& transaction) {
+    Trace out;
+    testing::run([&] { return confirm_into(world, payment, transaction, out); });
+    return out;
+}
+
+TEST(Trace, ANamedTransactionIsConfirmedBeforeItIsFinal) {
+    for (const std::uint64_t confirmations : {1U, 3U}) {
+        SCOPED_TRACE(confirmations);
+        testing::WorldOptions options;
+        options.confirmations = confirmations;
+        World world(options);
+        ASSERT_TRUE(world.prove());
+        const Payment payment = sample_payment();
+        const Payment other = sample_payment(8);
+        const TransferAction action = action_of(world, payment);
+        const TransferAction another = action_of(world, other);
+        const std::string transaction = world.node.run(action.token, action.data);
+        const std::string elsewhere = world.node.run(another.token, another.data);
+        world.node.mine(confirmations - 1);
+        const Trace trace = confirm(world, payment, transaction);
+        ASSERT_EQ(trace.state, TraceState::done);
+        EXPECT_EQ(trace.transaction, transaction);
+        EXPECT_EQ(trace.sender, "0x5555555555555555555555555555555555555555");
+        EXPECT_EQ(confirm(world, other, elsewhere).state, TraceState::done);
+        // A transaction that is there, and paid for something else.
+        EXPECT_EQ(confirm(world, payment, elsewhere).state, TraceState::unknown);
+        EXPECT_EQ(confirm(world, sample_payment(9), transaction).state, TraceState::unknown);
+        for (const std::string& named :
+             {std::string(), std::string("0x1"), "0x" + std::string(64, 'd'), transaction + "00",
+              std::string(1 << 16, 'x')})
+            EXPECT_EQ(confirm(world, payment, named).state, TraceState::unknown);
+    }
+}
+
+TEST(Trace, WithFewerConfirmationsThanAskedForItIsUnknown) {
+    testing::WorldOptions options;
+    options.confirmations = 3;
+    World world(options);
+    ASSERT_TRUE(world.prove());
+    const Payment payment = sample_payment();
+    const TransferAction action = action_of(world, payment);
+    const std::string transaction = world.node.run(action.token, action.data);
+    EXPECT_EQ(confirm(world, payment, transaction).state, TraceState::unknown);
+    world.node.mine(1);
+    EXPECT_EQ(confirm(world, payment, transaction).state, TraceState::unknown);
+    world.node.mine(1);
+    EXPECT_EQ(confirm(world, payment, transaction).state, TraceState::done);
+    world.node.down = true;
+    EXPECT_EQ(confirm(world, payment, transaction).state, TraceState::unknown);
+}
+
+TEST(Trace, ATransferOfLessIsNotConfirmed) {
+    World world;
+    ASSERT_TRUE(world.prove());
+    const Payment payment = sample_payment();
+    const TransferAction action = action_of(world, payment);
+    world.node.token(kToken).takes_fee = true;
+    const std::string transaction = world.node.run(action.token, action.data);
+    EXPECT_EQ(confirm(world, payment, transaction).state, TraceState::unknown);
+}
+
 TEST(Trace, ExpiredIsImpossibleOnlyInFinalTime) {
     World world;
     ASSERT_TRUE(world.prove());
