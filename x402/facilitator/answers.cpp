@@ -20,6 +20,20 @@ Subject subject_of(const store::PaymentRecord& record) {
     return {record.key, record.payer, record.network};
 }
 
+std::string sentence_about(std::string sentence, std::string_view about) {
+    if (about.empty()) return sentence;
+    if (sentence.ends_with('.')) sentence.pop_back();
+    return sentence.append(" (").append(about).append(").");
+}
+
+std::string sentence_of(const Refusal& refusal) {
+    std::string about = refusal.field;
+    if (!refusal.expected.empty()) about += ": expected " + refusal.expected;
+    if (!refusal.actual.empty())
+        about += (refusal.expected.empty() ? ": got " : ", got ") + refusal.actual;
+    return sentence_about(refusal.message.empty() ? refusal.code : refusal.message, about);
+}
+
 VerifyResponse valid_answer(const Subject& subject, const Verdict& verdict) {
     VerifyResponse response;
     response.is_valid = true;
@@ -32,7 +46,7 @@ VerifyResponse valid_answer(const Subject& subject, const Verdict& verdict) {
 VerifyResponse invalid_answer(const Subject& subject, const Refusal& refusal) {
     VerifyResponse response;
     response.invalid_reason = refusal.code;
-    response.invalid_message = to_sentence(refusal);
+    response.invalid_message = sentence_of(refusal);
     response.payer = subject.payer;
     response.extra = extra_of(subject);
     response.extra["error"] = write(refusal);
@@ -54,7 +68,7 @@ SettleResponse settled_answer(const Subject& subject, const std::string& transac
 SettleResponse failed_answer(const Subject& subject, const Refusal& refusal) {
     SettleResponse response;
     response.error_reason = refusal.code;
-    response.error_message = to_sentence(refusal);
+    response.error_message = sentence_of(refusal);
     response.payer = subject.payer;
     response.network = subject.network;
     response.extra = extra_of(subject);
@@ -86,8 +100,10 @@ SettleResponse recorded_answer(const store::PaymentRecord& record) {
     if (const auto known = find_reason(record.reason)) {
         refusal = refuse(*known);
     } else {
+        // Recorded by a build that knew more codes: it ended as every failure does, for good.
+        refusal = refuse(Reason::invalid_transaction_state);
         refusal.code = record.reason;
-        refusal.message = record.message;
+        if (!record.message.empty()) refusal.message = record.message;
     }
     SettleResponse response = failed_answer(subject, refusal);
     if (!record.message.empty()) response.error_message = record.message;

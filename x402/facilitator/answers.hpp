@@ -18,6 +18,12 @@ struct Subject {
 };
 Subject subject_of(const store::PaymentRecord& record);
 
+// "This token is not supported here (asset: got 0xa)." for peers that look for one text only: less
+// than the whole refusal beside it, but nothing else.
+std::string sentence_of(const Refusal& refusal);
+// "The sentence (about)."
+std::string sentence_about(std::string sentence, std::string_view about);
+
 VerifyResponse valid_answer(const Subject& subject, const Verdict& verdict);
 VerifyResponse invalid_answer(const Subject& subject, const Refusal& refusal);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The facilitator over HTTP (core spec, section 7): POST /verify and /settle, GET /supported,
 // /settlements/{key}, /health, /ready, /metrics. 200 for every judged payment; what is no judgement
-// is never dressed up as one. Any core.
+// is never dressed up as one. Whatever is no consent is told with code, sentence, field and next
+// step, and its code once more in the header X402-Reason, in the log line "refused" and in the
+// metric x402_refused_total. Any core.
 #pragma once
 
 #include <memory>

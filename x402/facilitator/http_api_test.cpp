@@ -200,13 +200,16 @@ Task<void> other_paths(Life& life) {
     Site site(life);
     EXPECT_EQ((co_await get(site, "/verify")).status, 405);
     EXPECT_EQ((co_await get(site, "/settle")).status, 405);
-    EXPECT_EQ((co_await post(site, "/supported", "{}")).status, 405);
+    const Answer posted = co_await post(site, "/supported", "{}");
+    EXPECT_EQ(posted.status, 405);
+    EXPECT_EQ(posted.headers.get("Allow"), "GET, HEAD");
+    EXPECT_EQ((co_await post(site, "/else", "{}")).status, 404) << "no verb would help";
     const Answer unknown = co_await get(site, "/else");
     EXPECT_EQ(unknown.status, 404);
     EXPECT_EQ(unknown.code(), "route_unknown");
     const Answer nobody = co_await get(site, "/settlements/fake~ann~none");
     EXPECT_EQ(nobody.status, 404);
-    EXPECT_EQ(nobody.code(), "payment_unknown");
+    EXPECT_EQ(nobody.code(), "settlement_not_found") << "what a gateway of ours reads as unknown";
     static constexpr const char* kEach3[] = {"/settlements/",          "/settlements/a/b",
                                              "/settlements/a%2fb",     "/settlements/a?wait=x",
                                              "/settlements/a?wait=-1", "/settlements/a?else=1"};
@@ -218,6 +221,174 @@ Task<void> other_paths(Life& life) {
     long_key.key = std::string(257, 'k');
     EXPECT_EQ((co_await ask(site, long_key)).status, 400);
 }
+std::string counted(const std::string& page, const std::string& code, const std::string& route) {
+    const std::string line = "x402_refused_total{reason=\"" + code + "\",route=\"" + route + "\"} ";
+    const std::size_t at = page.find(line);
+    if (at == std::string::npos) return "0";
+    return page.substr(at + line.size(), page.find('\n', at) - at - line.size());
+}
+
+struct Refused {
+    const char* name;
+    Call call;
+    int status;
+    const char* code;
+    const char* field;
+    const char* route;
+};
+
+// As much of a member's name as is shown, but for the first half of the letter that follows it.
+constexpr const char* kLongMember =
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+std::vector<Refused> unreadable(const std::string& good) {
+    const std::string three = replaced(good, R"("x402Version":2)", R"("x402Version":3)");
+    const std::string no_terms = R"({"x402Version":2,"paymentPayload":{"x402Version":2}})";
+    const std::string moon = R"({"x402Version":1,"paymentPayload":{"x402Version":1},)"
+                             R"("paymentRequirements":{"scheme":"exact","network":"moon",)"
+                             R"("asset":"coin","payTo":"shop","maxTimeoutSeconds":60}})";
+    const std::string member = '"' + std::string(kLongMember) + "\u00e9\":1";
+    const std::string twice = '{' + member + ',' + member + '}';
+    const std::string large(200'000, 'x');
+    const std::string long_key(257, 'k');
+    return {
+        {"no JSON", {"POST", "/verify", "hi", ""}, 400, "malformed_request", "body", "/verify"},
+        {"an array", {"POST", "/settle", "[]", ""}, 400, "malformed_request", "body", "/settle"},
+        {"no terms",
+         {"POST", "/verify", no_terms, ""},
+         400,
+         "malformed_request",
+         "paymentRequirements",
+         "/verify"},
+        {"a long member twice",
+         {"POST", "/verify", twice, ""},
+         400,
+         "malformed_request",
+         kLongMember,
+         "/verify"},
+        {"too large", {"POST", "/verify", large, ""}, 413, "payload_too_large", "body", "/verify"},
+        {"version 3",
+         {"POST", "/verify", three, ""},
+         400,
+         "invalid_x402_version",
+         "x402Version",
+         "/verify"},
+        {"a short name nobody knows",
+         {"POST", "/settle", moon, ""},
+         400,
+         "invalid_network",
+         "paymentRequirements.network",
+         "/settle"},
+        {"a long key",
+         {"POST", "/settle", good, long_key},
+         400,
+         "malformed_request",
+         "Idempotency-Key",
+         "/settle"},
+        {"an encoded key",
+         {"GET", "/settlements/a%2fb", "", ""},
+         400,
+         "malformed_request",
+         "key",
+         "/settlements/"},
+        {"a bad wait",
+         {"GET", "/settlements/a?wait=x", "", ""},
+         400,
+         "malformed_request",
+         "wait",
+         "/settlements/"},
+        {"another query",
+         {"GET", "/settlements/a?b=1", "", ""},
+         400,
+         "malformed_request",
+         "query",
+         "/settlements/"},
+        {"an unknown key",
+         {"GET", "/settlements/a", "", ""},
+         404,
+         "settlement_not_found",
+         "key",
+         "/settlements/"},
+        {"a wrong verb", {"GET", "/verify", "", ""}, 405, "malformed_request", "method", "/verify"},
+        {"another wrong verb",
+         {"POST", "/supported", "{}", ""},
+         405,
+         "malformed_request",
+         "method",
+         "/supported"},
+        {"no such path", {"GET", "/secret~path", "", ""}, 404, "route_unknown", "path", ""},
+        {"a verb for no such path",
+         {"POST", "/secret~path", "{}", ""},
+         404,
+         "route_unknown",
+         "path",
+         ""},
+    };
+}
+
+// In body, header and metric: one code, a sentence, the field and the next step.
+Task<void> told_whole(Life& life) {
+    Site site(life);
+    const std::vector<Refused> rows = unreadable(body_of(life.world, order("n1")));
+    for (const Refused& row : rows) {
+        SCOPED_TRACE(row.name);
+        const Answer before = co_await get(site, "/metrics");
+        const Answer answer = co_await ask(site, row.call);
+        const Answer after = co_await get(site, "/metrics");
+        EXPECT_EQ(answer.status, row.status) << answer.body;
+        EXPECT_EQ(answer.code(), row.code) << answer.body;
+        EXPECT_EQ(answer.headers.get("X402-Reason"), row.code);
+        const auto error = json::get_object(answer.object, "error").value_or(json::Object{});
+        EXPECT_EQ(json::text_or_empty(error, "field"), row.field);
+        const std::string message = json::text_or_empty(error, "message");
+        EXPECT_GT(message.size(), 10U);
+        if (row.status == 400) {
+            EXPECT_NE(message.find("(" + std::string(row.field) + ": "), std::string::npos)
+                << message;
+        }
+        const std::string next = json::text_or_empty(error, "next");
+        EXPECT_GT(next.size(), 10U);
+        EXPECT_EQ(next.find("HTTP/1.1"), std::string::npos) << "the HTTP was well-formed";
+        EXPECT_NE(counted(before.body, row.code, row.route),
+                  counted(after.body, row.code, row.route));
+        EXPECT_EQ(after.body.find("secret~path"), std::string::npos)
+            << "a stranger's text is no label";
+    }
+}
+TEST(HttpApi, ARefusalIsToldWholeAndEverywhere) {
+    World world;
+    EXPECT_TRUE(live(world, told_whole));
+}
+
+Task<void> judged_reasons(Life& life) {
+    Site site(life);
+    Order bad = order("n1");
+    bad.signature = "bad";
+    const Answer invalid = co_await post(site, "/verify", body_of(life.world, bad));
+    EXPECT_EQ(invalid.status, 200);
+    EXPECT_FALSE(invalid.text("invalidReason").empty());
+    EXPECT_EQ(invalid.headers.get("X402-Reason"), invalid.text("invalidReason"));
+    const Answer failed = co_await post(site, "/settle", body_of(life.world, bad));
+    EXPECT_EQ(failed.headers.get("X402-Reason"), failed.text("errorReason"));
+    const std::string body = body_of(life.world, order("n2"));
+    const Answer valid = co_await post(site, "/verify", body);
+    EXPECT_FALSE(valid.headers.has("X402-Reason"));
+    const Answer settled = co_await post(site, "/settle", body);
+    EXPECT_FALSE(settled.headers.has("X402-Reason"));
+    const Answer repeat = co_await post(site, "/settle", body);
+    EXPECT_EQ(repeat.headers.get("X402-Reason"), "duplicate_settlement");
+    const Answer page = co_await get(site, "/metrics");
+    EXPECT_EQ(counted(page.body, "duplicate_settlement", "/settle"), "1");
+    EXPECT_EQ(counted(page.body, invalid.text("invalidReason"), "/verify"), "1");
+    life.world.ledger.down = true;
+    const Answer trouble = co_await post(site, "/verify", body_of(life.world, order("n3")));
+    EXPECT_EQ(trouble.headers.get("X402-Reason"), "temporarily_unavailable");
+}
+TEST(HttpApi, AJudgementAgainstThePaymentNamesItsReasonInAHeader) {
+    World world;
+    EXPECT_TRUE(live(world, judged_reasons));
+}
+
 TEST(HttpApi, OtherPathsAndMethods) {
     World world;
     EXPECT_TRUE(live(world, other_paths));
@@ -272,6 +443,7 @@ Task<void> callers(Life& life) {
             EXPECT_EQ(answer.status, 401) << token;
             EXPECT_EQ(answer.code(), "unauthorized");
             EXPECT_EQ(answer.headers.get("WWW-Authenticate"), "Bearer");
+            EXPECT_NE(answer.body.find(R"("field":"Authorization")"), std::string::npos);
         }
         EXPECT_EQ((co_await get(site, "/settlements/fake~ann~n1")).status, 401);
         EXPECT_EQ((co_await get(site, "/health")).status, 200);
@@ -344,6 +516,8 @@ Task<void> too_many_of_one(Life& life) {
     const Answer answer = co_await ask(site, call);
     EXPECT_EQ(answer.status, 429);
     EXPECT_EQ(answer.code(), "rate_limited");
+    EXPECT_NE(answer.body.find("at most 1 payments without an end"), std::string::npos)
+        << answer.body;
     EXPECT_FALSE(answer.headers.get("Retry-After").empty());
     life.world.ledger.mine();
     const bool done = co_await until(life, [&] { return first->has_value(); });
