@@ -102,11 +102,12 @@ TEST_F(Durable, ManyWritersShareCommits) {
     std::atomic<int> fresh{0};
     {
         const EngineOptions options{path_, &role_schema(), "facilitator", false, world_.clock.at};
+        // Outlives the engine, whose thread may still be leaving its last post to it.
+        asio::thread_pool pool(4);
         auto engine = SqliteEngine::open(options);
         ASSERT_TRUE(engine.has_value());
         const std::shared_ptr<SqliteEngine> shared(std::move(*engine));
         RoleStore store = make_role_store(shared, Owner{"me", shared->fence()});
-        asio::thread_pool pool(4);
         for (int i = 0; i < kWriters; ++i) {
             // Every key twice, from whatever threads: one of the two is fresh.
             for (int twice = 0; twice < 2; ++twice) {

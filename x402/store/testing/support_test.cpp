@@ -45,7 +45,10 @@ void report_failure(const char* file, int line, const std::string& words) {
 }
 
 void run_to_end(Task<void> task) {
-    boost::asio::io_context io;
+    // One for the whole program: a store's thread may still be leaving its post to it when the task
+    // has ended here.
+    static boost::asio::io_context io;
+    io.restart();
     boost::asio::co_spawn(io, std::move(task), [](std::exception_ptr error) {
         if (error) std::rethrow_exception(error);
     });
