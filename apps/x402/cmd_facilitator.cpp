@@ -23,8 +23,8 @@ struct Loaded {
     std::string base_dir;
 };
 
-Result<Loaded> load(const RoleFlags& flags) {
-    X402_TRY(Tree tree, ops::load_toml(flags.config));
+Result<Loaded> load(const RoleFlags& flags, const Modules& modules) {
+    X402_TRY(Tree tree, load_config(flags.config, modules));
     return Loaded{std::move(tree), ops::folder_of(flags.config)};
 }
 
@@ -141,7 +141,7 @@ struct Running {
 
 Result<std::vector<std::string>> take_over(Running& running) {
     const World& world = running.serving.world;
-    X402_TRY(const Loaded loaded, load(running.flags));
+    X402_TRY(const Loaded loaded, load(running.flags, world.modules));
     X402_TRY(std::vector<NamedAsset> assets, read_assets(loaded.tree, world.modules));
     const AssetShelf shelf(std::move(assets), world.modules);
     X402_TRY(facilitator::Config config, read_all(loaded, world, shelf));
@@ -200,7 +200,7 @@ Result<int> run_facilitator(const RoleFlags& flags) {
     // Goes last: the threads of the store and of the HTTP client post to it until they end.
     std::unique_ptr<net::Runtime> runtime;
     X402_TRY(const std::unique_ptr<World> world, make_world());
-    X402_TRY(const Loaded loaded, load(flags));
+    X402_TRY(const Loaded loaded, load(flags, world->modules));
     X402_TRY(std::vector<NamedAsset> assets, read_assets(loaded.tree, world->modules));
     AssetShelf shelf(std::move(assets), world->modules);
     X402_TRY(facilitator::Config config, read_all(loaded, *world, shelf));

@@ -146,7 +146,7 @@ ops::AdminPages admin_pages(House& house) {
 
 // A configuration that is not good changes nothing.
 void reload(House& house, const World& world, const RoleFlags& flags) {
-    auto tree = ops::load_toml(flags.config);
+    auto tree = load_config(flags.config, world.modules);
     Result<void> taken = fail(Errc::invalid, "");
     if (tree) {
         const Loaded loaded{std::move(*tree), house.loaded.base_dir};
@@ -212,7 +212,7 @@ Result<int> run_gateway(const RoleFlags& flags) {
     std::unique_ptr<net::Runtime> runtime;
     X402_TRY(const std::unique_ptr<World> world, make_world());
     House house;
-    X402_TRY(house.loaded.tree, ops::load_toml(flags.config));
+    X402_TRY(house.loaded.tree, load_config(flags.config, world->modules));
     house.loaded.base_dir = ops::folder_of(flags.config);
     bool inside = false;
     X402_TRY(server::Config config, read_all(house.loaded, *world, inside));

@@ -7,6 +7,7 @@
 #include <deque>
 #include <iostream>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "x402/base/json.hpp"
@@ -23,7 +24,30 @@ std::unexpected<Error> at_section(const Tree& section, const Error& error) {
     return section.wrong(error.detail, error.next);
 }
 
+// What is no network of this build keeps its name: its reader says what is wrong with it.
+Result<Tree> by_ids(const Tree& networks, const Modules& modules) {
+    Tree::Table sections = networks.members();
+    std::set<std::string> seen;
+    for (Tree::Member& section : sections) {
+        if (const auto id = modules.find_network(section.key)) section.key = id->text();
+        if (seen.insert(section.key).second) continue;
+        return section.value.wrong("the network " + section.key + " is configured twice",
+                                   "keep one of its tables, [networks.\"" + section.key + "\"]");
+    }
+    return Tree::table(std::move(sections), networks.path(), networks.place());
+}
+
 }  // namespace
+
+Result<Tree> load_config(const std::string& path, const Modules& modules) {
+    X402_TRY(const Tree written, ops::load_toml(path));
+    Tree::Table members = written.members();
+    for (Tree::Member& member : members) {
+        if (member.key != "networks" || !member.value.is_table()) continue;
+        X402_TRY(member.value, by_ids(member.value, modules));
+    }
+    return Tree::table(std::move(members), written.path(), written.place());
+}
 
 void add_role(CommandLine line, const std::string& name, const std::string& purpose,
               Result<int> (*start)(const RoleFlags&)) {

@@ -37,6 +37,10 @@ struct CommandLine {
 void add_role(CommandLine line, const std::string& name, const std::string& purpose,
               Result<int> (*start)(const RoleFlags&));
 
+// The configuration, with [networks] called by their ids: they may also be written by a short name
+// ("base-sepolia"), and whoever looks one up later must not miss it.
+Result<Tree> load_config(const std::string& path, const Modules& modules);
+
 // Opens each configured network once, without asking it anything, so that its module reads its keys
 // and secrets; then every key that nobody read is an error.
 Result<void> check_networks(const Tree& root, const World& world, const AssetShelf& shelf,
