@@ -79,6 +79,9 @@ std::size_t distance(std::string_view left, std::string_view right) {
     return row[right.size()];
 }
 
+constexpr std::size_t kShortWord = 4;
+
+// Every key that a reader asks for; a test compares.
 constexpr std::string_view kWords[] = {"listen",
                                        "admin",
                                        "origin",
@@ -92,36 +95,51 @@ constexpr std::string_view kWords[] = {"listen",
                                        "match",
                                        "price",
                                        "description",
+                                       "mime_type",
                                        "networks",
                                        "accepts",
                                        "settle",
+                                       "when",
                                        "free",
                                        "max_held",
+                                       "max_held_total",
+                                       "max_body",
+                                       "body_mirror",
                                        "replay",
                                        "network",
                                        "address",
+                                       "symbol",
                                        "usd",
                                        "decimals",
                                        "eip712",
+                                       "name",
+                                       "version",
                                        "rpc",
                                        "signers",
                                        "callers",
                                        "open",
+                                       "rate",
+                                       "max_pending",
+                                       "max_pending_per_payer",
                                        "insecure",
+                                       "proof",
                                        "pending_wait",
                                        "max_timeout_seconds",
                                        "upstream_timeout",
                                        "confirmations",
                                        "settle_wait",
+                                       "stuck_after",
+                                       "poll",
                                        "accept_observed",
                                        "min_amount",
                                        "max_gas_price",
+                                       "max_tip",
                                        "daily_gas_budget",
                                        "any_token",
                                        "pay_to_allow",
                                        "default",
                                        "cors",
-                                       "max_body",
+                                       "origins",
                                        "transfer",
                                        "scheme",
                                        "asset",
@@ -129,10 +147,16 @@ constexpr std::string_view kWords[] = {"listen",
                                        "url"};
 
 std::string nearest_word(std::string_view key) {
+    // In a short word two changes leave nothing that it was meant to be.
+    std::size_t least = key.size() < kShortWord ? 2 : 3;
+    std::string_view nearest;
     for (const std::string_view word : kWords) {
-        if (word != key && distance(word, key) <= 2) return std::string(word);
+        const std::size_t away = word == key ? least : distance(word, key);
+        if (away >= least) continue;
+        least = away;
+        nearest = word;
     }
-    return {};
+    return std::string(nearest);
 }
 
 // `before` is all that stands in front of it.
