@@ -22,6 +22,7 @@
 #include "x402/base/log.hpp"
 #include "x402/net/http1.hpp"
 #include "x402/net/outgoing.hpp"
+#include "x402/net/server_words.hpp"
 
 namespace x402::net {
 namespace asio = boost::asio;
@@ -43,12 +44,6 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // RFC 9110 8.6: these announce no length, since they have no body.
 bool has_length(int status) noexcept {
     return status != 204 && status != 304;
-}
-
-std::string error_body(std::string_view code, std::string_view message) {
-    std::string body = R"({"error":{"code":")";
-    body.append(code).append(R"(","message":")").append(message).append("\"}}");
-    return body;
 }
 
 class Connection final : public ServerConnection,
@@ -103,7 +98,7 @@ private:
     bool is_at_the_next() const noexcept;
     Task<bool> leave_request();
     void keep_little() noexcept;
-    Task<void> refuse(int status, std::string_view code, std::string_view message);
+    Task<void> refuse(Words words);
     Task<void> linger();
     Task<Result<void>> send_rest(Outgoing& out);
     Task<Result<void>> wait_writable();
@@ -206,7 +201,7 @@ Task<void> Connection::run() {
         }
         if (!threw.empty()) log::error("handler_threw", {{"what", threw}});
         if (!answered_ && !aborted_) {
-            co_await refuse(500, "internal_error", "the request could not be served");
+            co_await refuse(words_of_mistake());
         } else if (streaming_ || unsent_) {
             abort();
         }
@@ -258,11 +253,10 @@ Connection::Got Connection::take_head() {
 // Why there is no next request, where there is anybody to tell.
 Task<void> Connection::refuse_head(Got got) {
     if (got == Got::fault) {
-        const auto status = http1::status_of(fault_);
-        co_await refuse(status, "malformed_request", http1::sentence_of(fault_));
+        co_await refuse(words_of(fault_));
         co_await linger();
     } else if (expired_ && !idle_) {
-        co_await refuse(408, "request_timeout", "the request did not arrive in time");
+        co_await refuse(words_of_slowness());
     }
 }
 
@@ -358,12 +352,9 @@ Task<void> Connection::linger() {
     }
 }
 
-Task<void> Connection::refuse(int status, std::string_view code, std::string_view message) {
+Task<void> Connection::refuse(Words words) {
     close_ = true;
-    Response response;
-    response.head.status = status;
-    response.head.headers.add("Content-Type", "application/json");
-    response.body = error_body(code, message);
+    const Response response = answer_of(words);
     const auto sent = co_await respond(response);
     if (!sent) log::debug("answer_not_sent", {{"detail", sent.error().detail}});
 }

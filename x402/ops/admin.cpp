@@ -6,6 +6,8 @@
 namespace x402::ops {
 namespace {
 
+constexpr std::string_view kMethods = "GET, HEAD";
+
 net::Response answer(int status, std::string_view type, std::string body) {
     net::Response response;
     response.head.status = status;
@@ -30,10 +32,13 @@ net::Response ready_answer(const AdminPages& pages) {
     return response;
 }
 
+bool is_page(std::string_view path) noexcept {
+    return path == "/health" || path == "/ready" || path == "/metrics";
+}
+
 Task<void> handle(const AdminPages& pages, net::Exchange& exchange) {
     auto response = admin_answer(exchange.request(), pages);
-    if (!response)
-        response = answer(404, "application/json", "{\"error\":{\"code\":\"route_unknown\"}}\n");
+    if (!response) response = admin_refusal(exchange.request());
     const auto sent = co_await exchange.respond(*response);
     static_cast<void>(sent);  // a client that left needs no answer
 }
@@ -51,6 +56,23 @@ std::optional<net::Response> admin_answer(const net::RequestHead& request,
         return answer(200, "text/plain; version=0.0.4", pages.metrics.render());
     }
     return std::nullopt;
+}
+
+net::Response admin_refusal(const net::RequestHead& request) {
+    const bool page = is_page(path_of(request.target));
+    json::Object error;
+    error["code"] = page ? "malformed_request" : "route_unknown";
+    error["message"] =
+        page ? "This path does not take this method." : "No route matches this request.";
+    error["field"] = page ? "method" : "path";
+    if (page) error["expected"] = kMethods;
+    error["retryable"] = false;
+    error["next"] = page ? "Ask this path with GET, HEAD." : "Ask for /health, /ready or /metrics.";
+    json::Object body;
+    body["error"] = std::move(error);
+    net::Response response = answer(page ? 405 : 404, "application/json", json::dump(body) + "\n");
+    if (page) response.head.headers.add("Allow", std::string(kMethods));
+    return response;
 }
 
 net::Handler admin_handler(AdminPages pages) {

@@ -20,6 +20,8 @@ struct AdminPages {
 
 // The answer for one of the three paths; nothing for any other.
 std::optional<net::Response> admin_answer(const net::RequestHead& request, const AdminPages& pages);
-net::Handler admin_handler(AdminPages pages);  // 404 for everything else
+// What is told of any other, in the words of the public table (protocol/reasons.def).
+net::Response admin_refusal(const net::RequestHead& request);
+net::Handler admin_handler(AdminPages pages);  // these, and a refusal of everything else
 
 }  // namespace x402::ops
