@@ -144,6 +144,7 @@ async function exchange(site, line, { headers = [], body }) {
   const written = linesOf(site).length;
   const sent = method === "GET" ? {} : { body };
   const got = await wireRequest(site.url, { method, path, headers, ...sent });
+  assert.ok(!`${got.bytes}`.includes("\ufffd"), "the answer is well-formed UTF-8");
   if (got.body.transaction) call(got.body.transaction, "transaction");
   return {
     request: line,

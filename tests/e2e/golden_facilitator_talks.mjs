@@ -19,6 +19,7 @@
 import { BEARER } from "./golden_facilitator_sites.mjs";
 
 export const ELSEWHERE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+const LONG_NAME = "x".concat("\u00e9".repeat(100)); // what is shown of it is cut, and not within a letter
 const NOBODY = `0x${"0".repeat(40)}`;
 const VERIFY = ["POST /verify"];
 const SETTLE = ["POST /settle"];
@@ -38,6 +39,7 @@ const HTTP = {
   "a body too large": { text: `"${"x".repeat(200_000)}"`, shown: "200,002 bytes" },
   "a body too deep": { text: "[".repeat(10_000), shown: "10,000 times [" },
   "a member twice": { text: '{"x402Version":2,"x402Version":2}' },
+  "a long name twice": { text: `{"${LONG_NAME}":1,"${LONG_NAME}":2}` },
   "two Idempotency-Keys": { ask: SETTLE, headers: [...KEYED, "a", ...KEYED, "b"] },
   "an Idempotency-Key of 257 bytes": { ask: SETTLE, headers: [...KEYED, "k".repeat(257)], shown: "257 times k" },
   "a key that is none": { ask: ["GET /settlements/", "GET /settlements/a%2fb", "GET /settlements/a/b"] },

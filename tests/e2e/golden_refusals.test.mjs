@@ -21,6 +21,7 @@ import { paidRoute, startFacilitator, startGateway } from "../lib/x402bin.mjs";
 const FILE = join(ROOT, "tests/golden/refusals.json");
 const ELSEWHERE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const CLOSED = "http://127.0.0.1:1";
+const LONG_NAME = "x".concat("\u00e9".repeat(100)); // what is shown of it is cut, and not within a letter
 const REFUSALS = ["x402_refused_total", "x402_402_total"];
 const house = new House();
 const told = {};
@@ -90,6 +91,7 @@ const TALKS = {
   "a path with two readings": () => wireRequest(`${gateway.url}/a`, { path: "/a%2Fpaid" }),
   "a header that is no base64": header("%%%"),
   "a header that is no JSON": header(Buffer.from("hello").toString("base64")),
+  "a long name twice": header(Buffer.from(`{"${LONG_NAME}":1,"${LONG_NAME}":2}`).toString("base64")),
   "a header without a payload": header(encodeHeader({ x402Version: 2, accepted: {} })),
   "a version of the future": header(encodeHeader({ x402Version: 3, accepted: {}, payload: {} })),
   "two payment headers": () =>
@@ -141,6 +143,7 @@ async function converse(name) {
   const before = await pageOf(at);
   const lines = linesOf(at).length;
   const got = await TALKS[name]();
+  assert.ok(!`${got.bytes}`.includes("\ufffd"), "the answer is well-formed UTF-8");
   // A 402's body is the PAYMENT-REQUIRED object, whose `error` is the code alone.
   const error = got.status === 402 ? got.body.refusal : got.body.error;
   await eventually(async () => counted(before, await pageOf(at)).length > 0, { what: "a count of the refusal" });

@@ -22,6 +22,16 @@ using Code = boost::system::error_code;
 
 constexpr std::size_t kShownKeyBytes = 64;
 
+// Cut between two letters: it is told to others, in text that has to stay well-formed.
+std::string shown(std::string_view key) {
+    const auto inside_letter = [key](std::size_t at) {
+        return at < key.size() && (static_cast<unsigned char>(key[at]) & 0xC0U) == 0x80U;
+    };
+    std::size_t size = std::min(key.size(), kShownKeyBytes);
+    while (inside_letter(size)) --size;
+    return std::string(key.substr(0, size));
+}
+
 class Builder {
 public:
     static constexpr std::size_t max_object_size = bj::object::max_size();
@@ -117,7 +127,7 @@ private:
         std::sort(begin, keys_.end());
         const auto twice = std::adjacent_find(begin, keys_.end());
         if (twice != keys_.end()) {
-            duplicate_ = twice->substr(0, kShownKeyBytes);
+            duplicate_ = shown(*twice);
             error = bj::error::syntax;
             return false;
         }

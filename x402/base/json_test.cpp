@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "x402/base/random.hpp"
+#include "x402/base/utf8.hpp"
 
 namespace x402::json {
 namespace {
@@ -18,6 +19,24 @@ std::string repeated(std::string_view piece, int times) {
     std::string out;
     for (int i = 0; i < times; ++i) out += piece;
     return out;
+}
+
+// It stands in the answer to whoever sent it, which would be no JSON with half a letter in it.
+TEST(JsonParse, ALongNameThatStandsTwiceIsShownCutBetweenTwoLetters) {
+    const char* const letters[] = {"a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+    for (const char* letter : letters) {
+        for (std::size_t lead = 0; lead < 4; ++lead) {
+            SCOPED_TRACE(std::string(letter) + " after " + std::to_string(lead));
+            const std::string name = std::string(lead, 'x') + repeated(letter, 100);
+            const auto parsed = parse("{\"" + name + "\":1,\"" + name + "\":2}");
+            ASSERT_FALSE(parsed);
+            const std::string& shown = parsed.error().field;
+            EXPECT_TRUE(is_utf8(shown)) << shown;
+            EXPECT_TRUE(name.starts_with(shown));
+            EXPECT_LE(shown.size(), 64U);
+            EXPECT_GT(shown.size(), 60U);
+        }
+    }
 }
 
 TEST(JsonParse, Refuses) {

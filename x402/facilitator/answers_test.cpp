@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "x402/facilitator/desk.hpp"
+
 namespace x402::facilitator::test {
 namespace {
 
@@ -78,6 +80,53 @@ TEST(Answers, ARefusalWithoutASentenceIsToldByItsCode) {
     EXPECT_EQ(invalid_answer({}, refusal).invalid_message, "moon_phase");
     refusal.field = "moon";
     EXPECT_EQ(invalid_answer({}, refusal).invalid_message, "moon_phase (moon).");
+}
+
+TEST(Answers, WhatIsRecordedOfAFailureIsTheSentenceThatIsTold) {
+    Live live;
+    const Refusal refusals[] = {refuse(Reason::evm_simulation),
+                                refuse(Reason::unsupported_asset, {"x", {}, "0xa"}),
+                                refuse(Reason::evm_value, {"value", "1000", "999"})};
+    for (const Refusal& refusal : refusals) {
+        const store::PaymentEnd end = failed_end(live, refusal, "");
+        EXPECT_EQ(end.reason, refusal.code);
+        EXPECT_EQ(end.message, failed_answer({}, refusal).error_message);
+    }
+}
+
+// What a caller is told to look at stands in what he sent, whichever room refuses it.
+TEST(Placed, AFieldIsNamedAsItStandsInTheRequest) {
+    struct Row {
+        const char* name;
+        int version;
+        const char* accepted;  // scheme; the one that is asked for is exact
+        const char* field;
+        const char* want;
+    };
+    static constexpr Row kRows[] = {
+        {"an asset", 2, "exact", "asset", "paymentRequirements.asset"},
+        {"within extra", 2, "exact", "extra.name", "paymentRequirements.extra.name"},
+        {"an amount", 2, "exact", "amount", "paymentRequirements.amount"},
+        {"an amount in version 1", 1, "exact", "amount", "paymentRequirements.maxAmountRequired"},
+        {"a scheme on both sides", 2, "exact", "scheme", "paymentRequirements.scheme"},
+        {"another scheme accepted", 2, "upto", "scheme", "paymentPayload.accepted.scheme"},
+        {"another scheme in version 1", 1, "upto", "scheme", "paymentPayload.scheme"},
+        {"what was signed", 2, "exact", "payload.authorization.to", "payload.authorization.to"},
+        {"what the network knows", 2, "exact", "balance", "balance"},
+        {"named in full already", 2, "upto", "paymentRequirements.scheme",
+         "paymentRequirements.scheme"},
+        {"no field", 2, "exact", "", ""},
+    };
+    for (const Row& row : kRows) {
+        SCOPED_TRACE(row.name);
+        Payment payment;
+        payment.requirements.scheme = "exact";
+        payment.payload.accepted.scheme = row.accepted;
+        payment.payload.version = row.version;
+        const Refusal refusal = placed(refuse(Reason::evm_payload, {row.field, {}, {}}), payment);
+        EXPECT_EQ(refusal.field, row.want);
+        EXPECT_EQ(refusal.code, to_string(Reason::evm_payload));
+    }
 }
 
 }  // namespace

@@ -26,6 +26,11 @@ bool BudgetBook::fits(const U256& most, std::size_t payments) const noexcept {
     return day.is_zero() || spent_.saturating_add(in_flight_).saturating_add(most) <= day;
 }
 
+bool BudgetBook::has_room(const U256& spent, const U256& wanted) const noexcept {
+    const U256& day = limits_.per_day.amount;
+    return day.is_zero() || spent.saturating_add(wanted) <= day;
+}
+
 bool BudgetBook::fits_more(const U256& reserved, const U256& most,
                            std::size_t payments) const noexcept {
     if (most <= reserved) return true;

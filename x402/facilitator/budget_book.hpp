@@ -18,6 +18,8 @@ public:
     // Whether a transaction of `payments` payments that may cost `most` fits: asked before a slot
     // is taken.
     bool fits(const U256& most, std::size_t payments) const noexcept;
+    // Whether `wanted` would fit into a day of which so much was spent, were nothing in flight.
+    bool has_room(const U256& spent, const U256& wanted) const noexcept;
     void reserve(const U256& most) noexcept { in_flight_ = in_flight_.saturating_add(most); }
     void release(const U256& most, const U256& spent) noexcept;
     // Whether a slot that reserved `reserved` may come to cost `most` instead: a dearer attempt.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "x402/base/log.hpp"
+#include "x402/facilitator/budget_wait.hpp"
 #include "x402/facilitator/lanes.hpp"
 #include "x402/facilitator/runner.hpp"
 #include "x402/facilitator/taking.hpp"
@@ -155,6 +156,9 @@ Task<SlotPtr> reach_slot(DeskPtr desk, Departure& departure) {
     const auto read = co_await refresh_budget(desk, line);
     if (!read) log::warn("budget_unread", {{"error", to_string(read.error())}});
     if (!line.budget.fits(most, departure.group.size())) {
+        desk->metrics.count("x402_budget_denied_total", {{"chain", line.config.id.text()}},
+                            static_cast<double>(departure.group.size()));
+        co_await note_budget_wait(desk, &line, most);
         co_await give_up(desk, departure.group, Event::over_budget, Reason::budget_exhausted);
         co_return nullptr;
     }

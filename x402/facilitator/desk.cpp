@@ -82,7 +82,8 @@ Task<Result<void>> refresh_budget(DeskPtr desk, Line& line) {
 void finish(Desk& desk, const LivePtr& live, Ended ended) {
     X402_CHECK(!live->ended.has_value());
     const std::string outcome(outcome_word(ended));
-    desk.metrics.count("x402_settle_outcome_total", {{"outcome", outcome}});
+    desk.metrics.count("x402_settle_outcome_total",
+                       {{"chain", live->line->config.id.text()}, {"outcome", outcome}});
     log::info("settlement_ended", {{"payment", live->record.key.value()},
                                    {"outcome", outcome},
                                    {"code", ended.response.error_reason},
@@ -133,7 +134,7 @@ store::PaymentEnd failed_end(const Live& live, const Refusal& refusal,
     end.key = live.record.key;
     end.how = store::PaymentEnd::How::failed;
     end.reason = refusal.code;
-    end.message = to_sentence(refusal);
+    end.message = sentence_of(placed(refusal, live.payment));
     end.transaction = transaction;
     return end;
 }

@@ -49,6 +49,13 @@ struct CountedCalls {
     std::uint64_t failed = 0;
 };
 
+// When a transaction that the budget turned away may fit.
+struct BudgetWait {
+    U256 wanted;  // what it may cost
+    Duration asked{};
+    Duration until{};
+};
+
 struct Line {
     NetworkConfig config;
     std::unique_ptr<Chain> chain;
@@ -57,6 +64,7 @@ struct Line {
     std::vector<std::unique_ptr<Lane>> lanes;
     std::vector<SlotPtr> open;  // oldest first
     BudgetBook budget;
+    BudgetWait budget_wait;
     Crowd crowd;
     std::size_t turn = 0;
     std::map<std::string, CountedCalls> counted;

@@ -18,6 +18,21 @@ double approximate(const U256& amount) {
     return std::stod(amount.to_decimal());
 }
 
+void set_pending_gauges(Desk& desk, const Line& line) {
+    const std::string& chain = line.config.id.text();
+    std::size_t pending = 0;
+    Duration oldest{};
+    for (const auto& [key, live] : desk.lives) {
+        if (live->line != &line) continue;
+        ++pending;
+        oldest = std::max(oldest, desk.env.clock.now() - live->record.created);
+    }
+    desk.metrics.gauge("x402_pending_settlements", static_cast<double>(pending),
+                       {{"chain", chain}});
+    desk.metrics.gauge("x402_pending_oldest_seconds", static_cast<double>(oldest.count()) / 1000,
+                       {{"chain", chain}});
+}
+
 void set_line_gauges(Desk& desk, Line& line) {
     const std::string& chain = line.config.id.text();
     for (const auto& lane : line.lanes) {
@@ -64,13 +79,10 @@ Task<void> read_funds(DeskPtr desk, Line* line) {
 }  // namespace
 
 void set_gauges(Desk& desk) {
-    desk.metrics.gauge("x402_pending_settlements", static_cast<double>(desk.lives.size()));
-    Duration oldest{};
-    for (const auto& [key, live] : desk.lives) {
-        oldest = std::max(oldest, desk.env.clock.now() - live->record.created);
+    for (const auto& line : desk.lines) {
+        set_pending_gauges(desk, *line);
+        set_line_gauges(desk, *line);
     }
-    desk.metrics.gauge("x402_pending_oldest_seconds", static_cast<double>(oldest.count()) / 1000);
-    for (const auto& line : desk.lines) set_line_gauges(desk, *line);
 }
 
 Task<void> watch_funds(DeskPtr desk, Line* line) {
@@ -92,13 +104,13 @@ void count_served(Desk& desk, const Served& served) {
                        desk.schemes.find(served.asked.scheme, served.asked.network) != nullptr;
     const std::string chain = known ? served.asked.network.text() : "unknown";
     const std::string scheme = known ? served.asked.scheme : "unknown";
-    const std::string base = "facilitator_" + std::string(served.what);
+    const bool settles = served.what == "settle";
     desk.metrics.count(
-        base + "_requests_total",
+        settles ? "facilitator_settle_requests_total" : "facilitator_verify_requests_total",
         {{"status", std::string(served.status)}, {"chain", chain}, {"scheme", scheme}});
-    desk.metrics.observe_seconds(base + "_duration_seconds",
-                                 static_cast<double>(served.took.count()) / 1000,
-                                 {{"chain", chain}, {"scheme", scheme}});
+    desk.metrics.observe_seconds(
+        settles ? "facilitator_settle_duration_seconds" : "facilitator_verify_duration_seconds",
+        static_cast<double>(served.took.count()) / 1000, {{"chain", chain}, {"scheme", scheme}});
 }
 
 }  // namespace x402::facilitator

@@ -9,7 +9,6 @@
 
 #include "x402/base/check.hpp"
 #include "x402/base/log.hpp"
-#include "x402/base/utf8.hpp"
 #include "x402/facilitator/answers.hpp"
 #include "x402/facilitator/callers.hpp"
 #include "x402/ops/admin.hpp"
@@ -137,8 +136,6 @@ Refusal undecodable(const Error& error, std::string_view next) {
 }
 
 Refusal undecodable_body(Error error) {
-    // A member's name that was cut to be shown may end within a letter.
-    while (!is_utf8(error.field)) error.field.pop_back();
     if (error.field.empty()) error.field = "body";
     return undecodable(error,
                        "Send JSON with x402Version, paymentPayload and paymentRequirements.");
@@ -157,6 +154,16 @@ Task<std::expected<FacilitatorRequest, net::Response>> read_request(Api& api,
 void add_key(net::Response& response, const json::Object& extra) {
     const std::string key = json::text_or_empty(extra, "paymentKey");
     if (!key.empty()) response.head.headers.add(std::string(headers::kPaymentKey), key);
+}
+
+// Nobody can settle now. A day's budget comes back at a time that is known.
+Task<net::Response> unsettled_answer(Api& api, const ChainId& network, const Error& error) {
+    net::Response response = error_answer(api, error);
+    if (reason_of(error) != Reason::budget_exhausted) co_return response;
+    const Duration wait = co_await api.service.budget_wait(network);
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
+    response.head.headers.set("Retry-After", std::to_string(seconds.count()));
+    co_return response;
 }
 
 Task<net::Response> verify(Api& api, net::Exchange& exchange) {
@@ -188,7 +195,8 @@ Task<net::Response> settle(Api& api, net::Exchange& exchange) {
     const auto request = co_await read_request(api, exchange);
     if (!request) co_return request.error();
     const auto answer = co_await api.service.settle(*request, *context);
-    if (!answer) co_return error_answer(api, answer.error());
+    if (!answer)
+        co_return co_await unsettled_answer(api, request->requirements.network, answer.error());
     net::Response response = json_answer(200, write_settlement(api, request->version, *answer));
     add_key(response, answer->extra);
     name_reason(response, answer->error_reason);

@@ -416,19 +416,72 @@ TEST(HttpApi, InfrastructureTroubleIs503WithRetryAfter) {
     EXPECT_TRUE(live(world, infrastructure));
 }
 
-Task<void> budget(Life& life) {
+Task<void> spent_day(Life& life) {
     Site site(life);
     const Answer first = co_await post(site, "/settle", body_of(life.world, order("n1")));
     EXPECT_EQ(first.status, 200);
-    const Answer second = co_await post(site, "/settle", body_of(life.world, order("n2")));
-    EXPECT_EQ(second.status, 503);
-    EXPECT_EQ(second.code(), "budget_exhausted");
-    EXPECT_FALSE(second.headers.get("Retry-After").empty());
+    struct Row {
+        Duration later;
+        std::int64_t least;
+        std::int64_t most;
+    };
+    // What was spent counts for a day; nobody is sent away for longer than an hour.
+    static constexpr Row kRows[] = {{0s, 3600, 3600},
+                                    {22h, 3600, 3600},
+                                    {30min, 3600, 3600},
+                                    {1h, 1740, 1860},
+                                    {20min, 540, 660}};
+    std::int64_t wait = 0;
+    for (const Row& row : kRows) {
+        life.world.clock.advance(row.later);
+        const Answer refused = co_await post(site, "/settle", body_of(life.world, order("n2")));
+        EXPECT_EQ(refused.status, 503);
+        EXPECT_EQ(refused.code(), "budget_exhausted");
+        wait = std::stoll("0" + std::string(refused.headers.get("Retry-After")));
+        EXPECT_GE(wait, row.least);
+        EXPECT_LE(wait, row.most);
+    }
+    const std::string page = life.metrics.render();
+    EXPECT_NE(page.find("x402_budget_denied_total{chain=\"fake:one\"} 5"), std::string::npos);
+    life.world.clock.advance(std::chrono::seconds(wait));
+    const Answer next_day = co_await post(site, "/settle", body_of(life.world, order("n3")));
+    EXPECT_EQ(next_day.status, 200) << "it may come back when it was told to";
 }
-TEST(HttpApi, AnExhaustedBudgetIsNobodysFault) {
+TEST(HttpApi, AnExhaustedBudgetIsNobodysFaultAndSaysWhenToComeBack) {
     World world;
     world.ledger.limits = {{U256(100), "grain"}, {}};
-    EXPECT_TRUE(live(world, budget));
+    EXPECT_TRUE(live(world, spent_day));
+}
+
+Task<void> dearer_than_a_day(Life& life) {
+    Site site(life);
+    const Answer refused = co_await post(site, "/settle", body_of(life.world, order("n1")));
+    EXPECT_EQ(refused.code(), "budget_exhausted");
+    EXPECT_EQ(refused.headers.get("Retry-After"), "3600") << "no day has room for it";
+    const std::string page = life.metrics.render();
+    EXPECT_NE(page.find("x402_budget_denied_total{chain=\"fake:one\"} 1"), std::string::npos);
+}
+TEST(HttpApi, ATransactionDearerThanADaysBudget) {
+    World world;
+    world.ledger.limits = {{U256(99), "grain"}, {}};
+    EXPECT_TRUE(live(world, dearer_than_a_day));
+}
+
+Task<void> reserved_for_others(Life& life) {
+    Site site(life);
+    Ledger& ledger = life.world.ledger;
+    const Later later = settle_later(life, order("n1"));
+    const bool sent = co_await until(life, [&] { return ledger.broadcasts == 1; });
+    EXPECT_TRUE(sent);
+    const Answer refused = co_await post(site, "/settle", body_of(life.world, order("n2")));
+    EXPECT_EQ(refused.code(), "budget_exhausted");
+    EXPECT_EQ(refused.headers.get("Retry-After"), "2") << "it may cost less in a moment";
+}
+TEST(HttpApi, ABudgetThatIsOnlyReserved) {
+    World world;
+    world.ledger.auto_mine = false;
+    world.ledger.limits = {{U256(100), "grain"}, {}};
+    EXPECT_TRUE(live(world, reserved_for_others));
 }
 
 Task<void> callers(Life& life) {

@@ -263,12 +263,14 @@ Task<void> one_of_each(Life& life) {
          {"facilitator_verify_requests_total{", "facilitator_settle_requests_total{",
           "facilitator_verify_duration_seconds_count{",
           "facilitator_settle_duration_seconds_count{",
-          "x402_settle_outcome_total{outcome=\"settled\"}",
-          "x402_settle_outcome_total{outcome=\"pending\"}",
-          "x402_settle_outcome_total{outcome=\"duplicate\"}", "x402_pending_settlements",
-          "x402_pending_oldest_seconds", "x402_signer_inflight{", "x402_signer_selected_total{",
-          "x402_signer_balance{", "x402_signer_nonce_gap{", "x402_sponsor_cost_total{",
-          "x402_rpc_requests_total{", "x402_rpc_breaker_state{", "x402_replay_rejected_total"}) {
+          "x402_settle_outcome_total{chain=\"fake:one\",outcome=\"settled\"}",
+          "x402_settle_outcome_total{chain=\"fake:one\",outcome=\"pending\"}",
+          "x402_settle_outcome_total{chain=\"fake:one\",outcome=\"duplicate\"}",
+          "x402_pending_settlements{chain=\"fake:one\"} 1",
+          "x402_pending_oldest_seconds{chain=\"fake:one\"}", "x402_signer_inflight{",
+          "x402_signer_selected_total{", "x402_signer_balance{", "x402_signer_nonce_gap{",
+          "x402_sponsor_cost_total{", "x402_rpc_requests_total{", "x402_rpc_breaker_state{",
+          "x402_replay_rejected_total"}) {
         EXPECT_NE(page.find(std::string("\n") + name), std::string::npos) << name;
     }
 }

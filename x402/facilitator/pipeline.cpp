@@ -2,6 +2,9 @@
 // The checks that are the facilitator's own.
 #include "x402/facilitator/pipeline.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace x402::facilitator {
 namespace {
 
@@ -10,6 +13,18 @@ const NetworkConfig* find_network(const Config& config, const ChainId& id) {
         if (network.id == id) return &network;
     }
     return nullptr;
+}
+
+// Members of the requirements, as schemes name them.
+constexpr std::array<std::string_view, 7> kTerms = {
+    "scheme", "network", "amount", "asset", "payTo", "maxTimeoutSeconds", "extra"};
+
+// Where both sides name it, the payment's is the wrong one: what is asked for is served here.
+bool is_of_payment(std::string_view field, const Payment& payment) {
+    const PaymentRequirements& asked = payment.requirements;
+    const PaymentRequirements& accepted = payment.payload.accepted;
+    if (field == "scheme") return accepted.scheme != asked.scheme;
+    return field == "network" && accepted.network != asked.network;
 }
 
 std::optional<Refusal> check_pay_to(const Doors& doors, const Admitted& admitted) {
@@ -60,9 +75,22 @@ std::expected<Admitted, Refusal> admit(const Doors& doors, const FacilitatorRequ
     }
     admitted.payment = Payment{request.payload, asked};
     auto facts = admitted.scheme->facts(admitted.payment);
-    if (!facts) return std::unexpected(std::move(facts).error());
+    if (!facts) return std::unexpected(placed(std::move(facts).error(), admitted.payment));
     admitted.facts = std::move(*facts);
     return admitted;
+}
+
+Refusal placed(Refusal refusal, const Payment& payment) {
+    const std::string_view whole = refusal.field;
+    const std::string_view first = whole.substr(0, whole.find('.'));
+    if (std::find(kTerms.begin(), kTerms.end(), first) == kTerms.end()) return refusal;
+    const bool version1 = payment.payload.version == kVersion1;
+    std::string at = "paymentRequirements.";
+    if (is_of_payment(whole, payment))
+        at = version1 ? "paymentPayload." : "paymentPayload.accepted.";
+    const bool amount_of_v1 = version1 && whole == "amount";
+    refusal.field = at + (amount_of_v1 ? "maxAmountRequired" : std::string(whole));
+    return refusal;
 }
 
 std::optional<Refusal> check_policy(const Doors& doors, const Admitted& admitted) {
@@ -83,7 +111,9 @@ Task<Result<Verdict>> judge(const Doors& doors, const Admitted& admitted) {
         verdict.payer = admitted.facts.payer;
         co_return verdict;
     }
-    co_return co_await admitted.scheme->verify(admitted.payment);
+    X402_CO_TRY(Verdict verdict, co_await admitted.scheme->verify(admitted.payment));
+    if (verdict.refusal) verdict.refusal = placed(std::move(*verdict.refusal), admitted.payment);
+    co_return verdict;
 }
 
 }  // namespace x402::facilitator

@@ -29,6 +29,9 @@ struct Admitted {
 // Kind and shape: after it the payment has a key, so that a record of it can be looked up before
 // anything else is judged.
 std::expected<Admitted, Refusal> admit(const Doors& doors, const FacilitatorRequest& request);
+// The refusal with the field named as it stands in the request that was sent: a scheme speaks of a
+// payment's own members.
+Refusal placed(Refusal refusal, const Payment& payment);
 // Recipient, asset, amount: the operator's policy.
 std::optional<Refusal> check_policy(const Doors& doors, const Admitted& admitted);
 // Policy, then the scheme's own checks with the network. An Error is infrastructure.

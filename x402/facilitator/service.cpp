@@ -5,6 +5,7 @@
 
 #include "x402/base/check.hpp"
 #include "x402/base/log.hpp"
+#include "x402/facilitator/budget_wait.hpp"
 #include "x402/facilitator/confirmer.hpp"
 #include "x402/facilitator/gauges.hpp"
 #include "x402/facilitator/open_lines.hpp"
@@ -35,7 +36,8 @@ Task<MaybeAnswer> settle_hopping(DeskPtr desk, const Ask& ask) {
 // The scheme said no. If somebody's transaction has moved the money, that is what must be told: the
 // code alone would invite the payer to pay again.
 Task<Result<SettleResponse>> refuse_or_duplicate(DeskPtr desk, const Ask& ask,
-                                                 const Refusal& refusal) {
+                                                 const Refusal& said) {
+    const Refusal refusal = placed(said, ask.admitted.payment);
     const auto trace = co_await ask.admitted.scheme->trace(ask.admitted.payment);
     if (!trace && trace.error().retryable) {
         co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(trace.error()));
@@ -152,6 +154,12 @@ Task<void> reconcile_into(DeskPtr desk, Result<void>& into) {
     into = co_await reconcile(desk);
 }
 
+Task<void> budget_wait_at_home(DeskPtr desk, const ChainId& network, Duration& left) {
+    const Line* line = find_line(*desk, network);
+    if (line != nullptr) left = budget_wait_left(*desk, *line);
+    co_return;
+}
+
 Task<void> gauges_at_home(DeskPtr desk) {
     set_gauges(*desk);
     co_return;
@@ -258,7 +266,9 @@ Task<Result<SettleResponse>> Service::settle(const FacilitatorRequest& request,
     auto answer = co_await settle_judged(desk, request, context);
     const std::string_view status = status_word(answer);
     if (status == "pending")
-        desk->metrics.count("x402_settle_outcome_total", {{"outcome", "pending"}});
+        desk->metrics.count(
+            "x402_settle_outcome_total",
+            {{"chain", request.requirements.network.text()}, {"outcome", "pending"}});
     count_served(*desk, {"settle", status, request.requirements, desk->env.clock.steady() - begun});
     co_return answer;
 }
@@ -290,6 +300,13 @@ Task<Result<std::optional<SettlementStatus>>> Service::settlement(const PaymentK
     std::optional<Report> found;
     co_await net::run_on(desk->home, [&] { return report_into(desk, wanted, deadline, found); });
     co_return std::move(*found);
+}
+
+Task<Duration> Service::budget_wait(const ChainId& network) {
+    const DeskPtr desk = desk_;
+    Duration left{};
+    co_await net::run_on(desk->home, [&] { return budget_wait_at_home(desk, network, left); });
+    co_return left;
 }
 
 Task<bool> Service::drain(Duration limit) {

@@ -47,6 +47,9 @@ public:
     Task<Result<std::optional<SettlementStatus>>> settlement(const PaymentKey& key,
                                                              Duration wait) override;
 
+    // How long somebody whom the network's budget has just turned away should wait.
+    Task<Duration> budget_wait(const ChainId& network);
+
     // Begins nothing more, waits for what runs, then stops the couriers. False when `limit` passed
     // first: what is left is in the journal, and the next start goes on with it.
     Task<bool> drain(Duration limit);

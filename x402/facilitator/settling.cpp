@@ -7,6 +7,7 @@
 
 #include "x402/base/check.hpp"
 #include "x402/base/log.hpp"
+#include "x402/facilitator/budget_wait.hpp"
 #include "x402/facilitator/reconcile.hpp"
 #include "x402/facilitator/runner.hpp"
 #include "x402/protocol/codec.hpp"
@@ -121,7 +122,9 @@ Task<std::optional<Error>> cannot_begin(DeskPtr desk, LivePtr live) {
             .error();
     }
     if (!line.budget.exhausted()) co_return std::nullopt;
-    desk->metrics.count("x402_budget_denied_total");
+    desk->metrics.count("x402_budget_denied_total", {{"chain", line.config.id.text()}});
+    const U256 least(1);
+    co_await note_budget_wait(desk, &line, least);
     co_return not_judged(Errc::unreachable, Reason::budget_exhausted, "the day's budget is spent")
         .error();
 }
