@@ -159,24 +159,24 @@ std::string nearest_word(std::string_view key) {
     return std::string(nearest);
 }
 
-// `before` is all that stands in front of it.
-std::unexpected<Error> stray_byte(std::string_view before, std::string_view name) {
+std::unexpected<Error> refuse_stray(std::string_view text, const Stray& stray,
+                                    std::string_view name) {
+    const std::string_view before = text.substr(0, stray.at);
     const auto lines = std::count(before.begin(), before.end(), '\n');
     const std::size_t last = before.rfind('\n');
     const std::size_t column =
         last == std::string_view::npos ? before.size() + 1 : before.size() - last;
     const std::string place = std::string(name) + ":" + std::to_string(lines + 1);
-    return fail_field(
-        Errc::invalid, place,
-        place + ":" + std::to_string(column) + ": a character beyond ASCII outside of a text",
-        "put the text in quotes");
+    return fail_field(Errc::invalid, place,
+                      place + ":" + std::to_string(column) + ": " + std::string(stray.what),
+                      std::string(stray.next));
 }
 
 }  // namespace
 
 Result<Tree> parse_toml(std::string_view text, std::string_view name) {
     if (text.size() > kMaxBytes) return fail(Errc::too_large, std::string(name) + ": over 1 MiB");
-    if (const auto stray = find_stray_byte(text)) return stray_byte(text.substr(0, *stray), name);
+    if (const auto stray = find_stray(text)) return refuse_stray(text, *stray, name);
     const toml::parse_result parsed = toml::parse(text, std::string(name));
     if (!parsed) {
         const auto& error = parsed.error();

@@ -8,8 +8,15 @@
 
 namespace x402::ops {
 
-// The first byte beyond ASCII that stands neither in a string nor in a comment, where TOML has no
-// use for it and the parser does not survive all of them; a byte order mark at the start is none.
-std::optional<std::size_t> find_stray_byte(std::string_view text) noexcept;
+// The first place that the parser would not survive, and what to do there:
+// - a byte beyond ASCII that stands neither in a string nor in a comment, where TOML has no use for
+//   it (a byte order mark at the start is none);
+// - a table's header that begins with anything but a key.
+struct Stray {
+    std::size_t at = 0;
+    std::string_view what;
+    std::string_view next;
+};
+std::optional<Stray> find_stray(std::string_view text) noexcept;
 
 }  // namespace x402::ops
