@@ -171,7 +171,7 @@ std::string U256::to_quantity() const {
     const int nibbles = std::max(1, (bit_width() + 3) / 4);
     std::string out = "0x";
     for (int i = nibbles - 1; i >= 0; --i) {
-        const auto bit = static_cast<std::size_t>(4 * i);
+        const std::size_t bit = 4 * static_cast<std::size_t>(i);
         out += "0123456789abcdef"[limbs_[bit / 64] >> (bit % 64) & 15];
     }
     return out;

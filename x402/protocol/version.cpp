@@ -12,7 +12,6 @@
 namespace x402 {
 namespace {
 
-using detail::join_path;
 using detail::read_optional;
 
 constexpr std::array<std::string_view, 10> kRequirementsMembersV1 = {

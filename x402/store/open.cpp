@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
+#include <system_error>
 
 #include "x402/store/fronts.hpp"
 #include "x402/store/memory/memory.hpp"
@@ -44,7 +44,8 @@ Result<void> make_folders(const fs::path& folder) {
     if (fs::is_directory(folder, error)) return {};
     X402_TRY_VOID(make_folders(folder.parent_path()));
     if (::mkdir(folder.c_str(), kOwnerOnlyFolder) == 0 || errno == EEXIST) return {};
-    return fail_field(Errc::unavailable, "home", folder.string() + ": " + std::strerror(errno),
+    return fail_field(Errc::unavailable, "home",
+                      folder.string() + ": " + std::generic_category().message(errno),
                       "name a folder that may be written with --home");
 }
 

@@ -164,9 +164,9 @@ Result<void> MemoryGrants::put_grant(const GrantRecord& record) {
 Result<void> MemoryGrants::update_grant(const GrantRecord& record, bool with_answer) {
     const auto it = grants_.find(record.key);
     X402_CHECK(it != grants_.end());
-    auto answer = with_answer ? record.answer : std::move(it->second.answer);
+    auto kept = std::move(it->second.answer);
     it->second = record;
-    it->second.answer = std::move(answer);
+    if (!with_answer) it->second.answer = std::move(kept);
     if (is_final(record.state)) unfinished_.erase(record.key);
     return {};
 }

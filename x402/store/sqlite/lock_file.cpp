@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <ctime>
+#include <system_error>
 #include <utility>
 
 namespace x402::store::sqlite {
@@ -32,7 +32,8 @@ std::string utc_text(Instant at) {
 Result<int> open_lock(const std::string& path) {
     const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kOwnerOnly);
     if (descriptor < 0) {
-        return fail_field(Errc::unavailable, "store", path + ": " + std::strerror(errno),
+        return fail_field(Errc::unavailable, "store",
+                          path + ": " + std::generic_category().message(errno),
                           "see that the folder exists and may be written");
     }
     return descriptor;
@@ -59,7 +60,8 @@ Result<LockFile> LockFile::take(const std::string& path, const std::string& role
     LockFile lock(descriptor);
     if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) {
-            return fail(Errc::unavailable, path + ".lock: " + std::strerror(errno));
+            return fail(Errc::unavailable,
+                        path + ".lock: " + std::generic_category().message(errno));
         }
         return fail_field(Errc::conflict, "store", path + " is in use: " + read_line(descriptor),
                           "stop that process, or name another file");
@@ -67,7 +69,7 @@ Result<LockFile> LockFile::take(const std::string& path, const std::string& role
     const std::string line =
         "role=" + role + " pid=" + std::to_string(::getpid()) + " since=" + utc_text(now) + "\n";
     if (!write_line(descriptor, line)) {
-        return fail(Errc::unavailable, path + ".lock: " + std::strerror(errno));
+        return fail(Errc::unavailable, path + ".lock: " + std::generic_category().message(errno));
     }
     return lock;
 }

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include <condition_variable>
-#include <cstring>
 #include <deque>
 #include <exception>
 #include <filesystem>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -149,7 +149,8 @@ Result<void> create_file(const std::string& path) {
     // Payments and requests are nobody else's to read; a file that came with wider rights is
     // narrowed.
     if (errno == EEXIST && (::chmod(path.c_str(), kOwnerOnly) == 0 || errno == EPERM)) return {};
-    return fail_field(Errc::unavailable, "store", path + ": " + std::strerror(errno),
+    return fail_field(Errc::unavailable, "store",
+                      path + ": " + std::generic_category().message(errno),
                       "see that the folder exists and may be written");
 }
 
