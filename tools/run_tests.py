@@ -3,6 +3,7 @@
 """Runs the tests and closes with 'N passed, N failed'.
 
 check: tools and unit tests of build/dev, and one end-to-end payment.
+tsan:  builds with ThreadSanitizer, and runs the unit tests and what puts load on the roles; a race ends its process.
 all:   builds twice (release; address and undefined sanitizers, with the hooks of tests, for the unit tests and for
        the crash suite) and runs everything.
 
@@ -22,6 +23,12 @@ REPORTS = os.path.join(ROOT, "build", "reports")
 NODE = os.path.join(ROOT, "tests", "node.sh")
 
 SIDE_BY_SIDE = 2  # end-to-end files at once
+
+# What gives a role many threads and many callers at once.
+LOADS = ("e2e/sixteen", "e2e/lanes", "e2e/pay_crowd", "e2e/gateway_paid", "e2e/gateway_http", "e2e/facilitator_http",
+         "e2e/facilitator_reload", "e2e/pending", "e2e/restart", "soak/soak")
+# Where a race is found, that process ends at once with a report and the test that needed it fails.
+RACES = {"TSAN_OPTIONS": "halt_on_error=1:exitcode=66:second_deadlock_stack=1", "SOAK_SECONDS": "60"}
 
 # What kills a role at a write needs a binary with the hooks of tests (x402/base/crash_point.hpp).
 HOOKED = [f"{ROOT}/tests/crash/points.test.mjs"]
@@ -138,6 +145,11 @@ def hooked_suites(totals):
     node_tests(totals, HOOKED, env={"X402_BIN": f"{ROOT}/build/asan/x402"})
 
 
+def race_suites(totals):
+    env = dict(RACES, X402_BIN=f"{ROOT}/build/tsan/x402")
+    node_tests(totals, [f"{ROOT}/tests/{name}.test.mjs" for name in LOADS], timeout=1800, env=env)
+
+
 def finish(totals):
     slowest = sorted(totals.times, key=lambda row: -row[1])[:5]
     print("slowest: " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest))
@@ -150,6 +162,12 @@ def main():
     os.makedirs(REPORTS, exist_ok=True)
     started = time.monotonic()
     totals = Totals()
+    if mode == "tsan":
+        if build(totals, "tsan", "all"):
+            os.environ.update(RACES)
+            unit_tests(totals, "tsan")
+            race_suites(totals)
+        return finish(totals)
     tools(totals)
     if mode == "check":
         unit_tests(totals, "dev")

@@ -141,6 +141,7 @@ Result<crypto::Secret> read_password(const std::string& prompt) {
     if (const char* given = std::getenv("X402_KEYSTORE_PASSWORD"))
         return crypto::Secret::from_text(given);
     const std::string safe = client::for_terminal(prompt, 200);
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): no other place reads a terminal, and this one in turn
     char* typed = isatty(STDIN_FILENO) != 0 ? getpass(safe.c_str()) : nullptr;
     if (typed == nullptr) {
         return fail_field(Errc::unauthorized, "password",

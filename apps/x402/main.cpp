@@ -9,6 +9,8 @@
 #include "apps/x402/commands.hpp"
 #include "x402/base/version.hpp"
 
+// What nobody caught ends the process as a crash does: a durable journal says what is unknown, an
+// exit code could not. NOLINTNEXTLINE(bugprone-exception-escape): that end is meant
 int main(int argc, char** argv) {
     (void)std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of a write
     CLI::App app{"x402: the payment layer of the web", "x402"};

@@ -129,6 +129,7 @@ Engine::Engine() {
     });
 }
 
+// NOLINTNEXTLINE(bugprone-exception-escape): post throws only where memory ran out
 Engine::~Engine() {
     asio::post(context_, [this] { shut_down(); });
     thread_.join();

@@ -247,6 +247,7 @@ public:
           listeners_(std::move(listeners)),
           address_(std::move(address)) {}
 
+    // NOLINTNEXTLINE(bugprone-exception-escape): post throws only where memory ran out
     ~Server() override {
         shared_->gate.close();
         for (const auto& listener : listeners_) {
