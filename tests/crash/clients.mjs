@@ -6,6 +6,7 @@
 // next run waits out by itself.
 
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startRelay } from "../lib/wire.mjs";
 import { paidRoute, x402, x402Pay } from "../lib/x402bin.mjs";
 import { dieAt, logTo, pointsOf } from "./lives.mjs";
@@ -67,10 +68,15 @@ async function withLosses(c, action) {
 // was decided, or the payment was refused, and the next run begins again.
 const isLate = ({ code, stdout }) => code === 3 || stdout.includes("payment_expires_too_soon");
 
+const LATE_TRIES = 5;
+const LATE_MS = 500; // the chain makes a block or two meanwhile
+
 async function dieIn(c, base, point) {
   let ended = await run(c, base, dieAt(point));
-  for (let tries = 0; isLate(ended) && c.scenario.path === "/soon" && tries < 2; ++tries)
+  for (let tries = 0; isLate(ended) && c.scenario.path === "/soon" && tries < LATE_TRIES; ++tries) {
+    await sleep(LATE_MS);
     ended = await run(c, base, dieAt(point));
+  }
   const { signal, stdout, stderr } = ended;
   assert.equal(signal, "SIGKILL", `it did not die at ${point}\n${stdout}${stderr}`);
   assert.equal(pointsOf(c.dir, c.life).at(-1), point);
