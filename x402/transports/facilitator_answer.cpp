@@ -76,14 +76,13 @@ std::string named_code(std::string_view body) {
 }
 
 // A catch-all around the whole handler answers 400 as readily after a broadcast as before it, so a
-// bare "bad request" proves nothing unless it names a code that is only said before.
+// bare "bad request" proves nothing unless it names a code of what cannot be read. Others
+// (duplicate_settlement, a used nonce) may speak of what was done.
 Errc meaning_of_unsettled(const net::ClientResponse& answer) {
     const Errc meaning = meaning_of(answer.status);
     if (answer.status != 400 && answer.status != 422) return meaning;
-    SettleResponse said;
-    said.error_reason = named_code(answer.body);
-    const bool known = find_reason(said.error_reason).has_value();
-    return known && outcome_of(said) == Outcome::failed ? meaning : Errc::unavailable;
+    const auto reason = find_reason(named_code(answer.body));
+    return reason && info(*reason).http_status == 400 ? meaning : Errc::unavailable;
 }
 
 bool says_not_found(std::string_view body) {
