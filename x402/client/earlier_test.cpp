@@ -278,6 +278,23 @@ TEST_F(Earlier, AfterExpiryTheChainDecides) {
 
 // The server is asked once a run for what the chain shows as paid, and the chain's word stands
 // whatever it says. Only its no closes it without the answer.
+// About how long it lives is a hint: for when to stop sending and to ask, and no proof.
+TEST_F(Earlier, APaymentWithoutASignedTimeIsForTheChainToJudge) {
+    toy->scheme.lives_for = seconds(60);
+    lose_one();
+    EXPECT_EQ(history().at(0).usable_until, clock.now() - clock.slept() + seconds(60));
+    serve([](std::size_t) -> Answer { return fail(Errc::interrupted); });
+    clock.advance(seconds(100));
+    with_chain = true;
+    EXPECT_EQ(fetch().outcome, PayOutcome::unknown) << "the chain does not know it: no proof";
+    EXPECT_EQ(transport.payments.size(), 0u) << "not sent any more";
+    toy_chain.told.state = TraceState::impossible;
+    serve([](std::size_t) { return paid_answer(); });
+    EXPECT_EQ(fetch().outcome, PayOutcome::settled);
+    EXPECT_EQ(signatures(), 2);
+    EXPECT_EQ(history().back().state, JournalState::failed);
+}
+
 TEST_F(Earlier, WhatTheChainShowsAsTakenIsAskedForOnceMore) {
     struct Row {
         const char* name;

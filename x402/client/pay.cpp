@@ -58,7 +58,7 @@ Result<void> check_facts(const Run& run) {
     if (run.facts.amount > terms.amount)
         return fail(Errc::internal, "more was signed than was asked for");
     if (run.facts.key.value().empty()) return fail(Errc::internal, "the payment has no key");
-    if (run.facts.usable_until <= run.core.now())
+    if (run.state.usable_until <= run.core.now())
         return fail(Errc::invalid, "the offer expires at once");
     return {};
 }
@@ -81,7 +81,7 @@ store::NewEntry entry_for(const Run& run) {
     entry.amount = terms.amount;
     entry.pay_to = terms.pay_to;
     entry.payer = run.facts.payer;
-    entry.usable_until = run.facts.usable_until;
+    entry.usable_until = run.state.usable_until;
     fresh.usd_micros = run.choice->usd_micros;
     fresh.group = run.core.options.policy.group;
     for (const Budget& budget : run.core.options.policy.budgets) {
@@ -239,6 +239,7 @@ Task<Event> sign(Run& run) {
         co_return Event::not_signed;
     }
     run.facts = std::move(*facts);
+    run.state.usable_until = run.facts.usable_until_from(run.core.now());
     net::Headers carried;
     auto set = check_facts(run);
     if (set) set = transports::set_payment(carried, run.payment.payload, run.core.names);
@@ -247,7 +248,6 @@ Task<Event> sign(Run& run) {
         co_return Event::not_signed;
     }
     run.header = carried.list().front().value;
-    run.state.usable_until = run.facts.usable_until;
     co_return Event::signed_ok;
 }
 

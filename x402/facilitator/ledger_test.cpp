@@ -214,6 +214,7 @@ public:
         facts.key = PaymentKey("fake~" + facts.payer + "~" + nonce);
         facts.amount = *amount;
         facts.usable_until = from_unix_s(json::get_int(signed_data, "until").value_or(0));
+        facts.usable_for = ledger_.lives_for;
         return facts;
     }
 

@@ -361,6 +361,18 @@ TEST(Service, TheDaysBudgetHolds) {
     EXPECT_TRUE(live(world, budget));
 }
 
+Task<void> no_time_signed(Life& life) {
+    const auto answer = co_await settle(life, order("n1"));
+    EXPECT_TRUE(answer && answer->success);
+    const auto record = co_await life.store.find_payment(key_of(order("n1")));
+    EXPECT_EQ((*record)->usable_until, (*record)->created + 60s);
+}
+TEST(Service, APaymentWithoutASignedTimeLivesFromWhenItCame) {
+    World world;
+    world.ledger.lives_for = 60s;
+    EXPECT_TRUE(live(world, no_time_signed));
+}
+
 Task<void> too_dear(Life& life) {
     const auto answer = co_await settle(life, order("n1"));
     EXPECT_FALSE(answer);

@@ -92,8 +92,8 @@ store::PaymentRecord intent_of(const Desk& desk, const Ask& ask) {
     record.request = ask.request;
     record.idempotency = ask.print.binding;
     record.caller = ask.caller;
-    record.usable_until = ask.admitted.facts.usable_until;
     record.created = desk.env.clock.now();
+    record.usable_until = ask.admitted.facts.usable_until_from(record.created);
     record.updated = record.created;
     return record;
 }

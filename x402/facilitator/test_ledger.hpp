@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -79,6 +80,7 @@ public:
     std::set<std::string> group_poison;  // nonces that revert when mined among others
     std::set<std::string> blind;    // nonces whose simulation does not see that they would fail
     std::uint32_t least_level = 0;  // the pool mines nothing below this fee level
+    std::optional<Duration> lives_for{};  // set: no time is signed
     bool replaceable = true;
     bool shareable = true;
     std::vector<std::string> signers{"signer-a"};

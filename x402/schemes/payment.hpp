@@ -3,6 +3,8 @@
 // checked against the requirements, never against the payload's own `accepted`. Any thread.
 #pragma once
 
+#include <optional>
+
 #include "x402/base/clock.hpp"
 #include "x402/protocol/reasons.hpp"
 #include "x402/protocol/types.hpp"
@@ -26,6 +28,14 @@ struct PaymentFacts {
     U256 amount;        // what may be taken at most
     Instant usable_from{};
     Instant usable_until{};  // after it the network cannot take the payment any more
+    // Where the signed data names no time: about how long a payment lives from when it was first
+    // seen. A hint for time-outs, and for when to stop sending and ask the network instead; never
+    // evidence that the payment cannot be taken any more.
+    std::optional<Duration> usable_for = {};
+
+    Instant usable_until_from(Instant seen) const noexcept {
+        return usable_for ? seen + *usable_for : usable_until;
+    }
 };
 
 // The answer of a check: valid when there is no refusal.

@@ -202,6 +202,26 @@ TEST(GatewayLimits, TheUpstreamsTimeCoversTheHeldBody) {
     }
 }
 
+// Where no time is signed, a payment lives from when it came.
+TEST(GatewayLimits, APaymentWithoutASignedTimeMustLiveLongEnough) {
+    World world(with("[[routes]]\nmatch = \"GET /weather\"\nprice = \"$0.001\"\n"
+                     "networks = [\"toy:one\"]\nupstream_timeout = \"1s\"\n",
+                     "pending_wait = \"1s\""));
+    const json::Object required = world.offers_of("/weather");
+    json::Object payload{
+        {"payer", "toy1alice"}, {"nonce", "1"}, {"amount", "1000"}, {"livesFor", 11}};
+    const auto brief = world.send({"/weather", "GET", {}, World::payment(required, payload), {}});
+    EXPECT_EQ(brief.status, 402);
+    EXPECT_EQ(code_of(brief), "payment_expires_too_soon");
+    payload["livesFor"] = 60;
+    const auto paid = world.send({"/weather", "GET", {}, World::payment(required, payload), {}});
+    EXPECT_EQ(paid.status, 200);
+    const auto grant = world.grant("1");
+    ASSERT_TRUE(grant);
+    EXPECT_LE(grant->usable_until, grant->created + std::chrono::seconds(60));
+    EXPECT_GT(grant->usable_until, grant->created + std::chrono::seconds(50));
+}
+
 // A body that came so slowly that its payment is about to die: the money is not asked for, and
 // nobody lost anything.
 TEST(GatewayLimits, ADyingPaymentIsNotSettled) {

@@ -174,6 +174,7 @@ Event PaidCall::read_payment() {
 
 Event PaidCall::take_payload(PaymentPayload payload) {
     payload_ = std::move(payload);
+    seen_ = now();
     quote_ = quote_of(payload_.accepted);
     const ServerScheme* scheme =
         desk_.modules.server(payload_.accepted.scheme, payload_.accepted.network);
@@ -279,14 +280,14 @@ std::optional<Refusal> PaidCall::judge_here(std::size_t offer) const {
     const ServerCheck checked = scheme.check(Payment{payload_, payload_.accepted}, std::nullopt);
     if (checked.verdict.refusal) return checked.verdict.refusal;
     const Instant needed = now() + needed_time(config_, visit_.site->config->pending_wait);
-    if (facts_->usable_until >= needed) return std::nullopt;
+    if (usable_until() >= needed) return std::nullopt;
     return expires_too_soon(needed);
 }
 
 Refusal PaidCall::expires_too_soon(Instant needed) const {
     return refuse(Reason::payment_expires_too_soon,
                   {"payload", "valid until " + std::to_string(to_unix_s(needed)) + " or later",
-                   "valid until " + std::to_string(to_unix_s(facts_->usable_until))});
+                   "valid until " + std::to_string(to_unix_s(usable_until()))});
 }
 
 // A quote that we made for another route of this gateway: the payment was meant for that one.

@@ -84,6 +84,7 @@ private:
     bool is_unsold() const { return &route_ == &visit_.site->unsold; }
 
     Instant now() const { return desk_.env.clock.now(); }
+    Instant usable_until() const { return facts_->usable_until_from(seen_); }
     Refusal& say(Reason reason, Difference difference = {});
     void refuse_peer(std::string_view code, Reason otherwise, const json::Object& extra);
     std::string url() const { return visit_.site->config->origin + visit_.path.text; }
@@ -99,6 +100,7 @@ private:
 
     PaymentPayload payload_;
     std::optional<PaymentFacts> facts_;
+    Instant seen_{};  // when this call read the payment
     std::string quote_;
     std::size_t offer_ = 0;
     FacilitatorRequest request_;

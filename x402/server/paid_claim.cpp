@@ -31,7 +31,7 @@ store::GrantRecord PaidCall::new_record() {
     record.settle_request = write_facilitator_request(request_);
     record.idempotency_key = to_hex(desk_.env.random.bytes<16>().view());
     record.runs = moment_ == SettleMoment::after ? 1 : 0;
-    record.usable_until = facts_->usable_until;
+    record.usable_until = usable_until();
     record.created = now();
     record.updated = record.created;
     record.owner = desk_.store.owner();

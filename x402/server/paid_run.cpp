@@ -109,7 +109,7 @@ Task<Event> PaidCall::run_and_hold() {
     if (!config_.timing.pays(held_->head.status)) co_return Event::not_worth;
     // A request's body that came very slowly may have used up the payment's time: then it is not
     // asked for, and may not become the payer's loss.
-    if (is_dying(facts_->usable_until, now())) {
+    if (is_dying(usable_until(), now())) {
         refusal_ = expires_too_soon(now() + kDying);
         co_return Event::mismatch;
     }

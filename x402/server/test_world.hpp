@@ -21,7 +21,8 @@
 
 namespace x402::server::testing {
 
-// One network "toy:one" with a dollar token; payload {payer, nonce, amount, validUntil}.
+// One network "toy:one" with a dollar token; payload {payer, nonce, amount, validUntil},
+// or with livesFor, in seconds, where no time is signed.
 std::unique_ptr<Modules> make_toy_modules();
 
 // Opens once; whoever waits goes on. At most ten seconds.

@@ -37,7 +37,8 @@ public:
         const auto nonce = json::get_string(payload, "nonce");
         const auto amount = json::get_string(payload, "amount");
         const auto until = json::get_int(payload, "validUntil");
-        if (!payer || !nonce || !amount || !until)
+        const auto lives = json::get_int(payload, "livesFor");
+        if (!payer || !nonce || !amount || !(until || lives))
             return std::unexpected(refuse(Reason::invalid_payload));
         const auto value = U256::from_decimal(*amount);
         if (!value) return std::unexpected(refuse(Reason::invalid_payload));
@@ -46,7 +47,8 @@ public:
             PaymentKey("toy~" + payment.requirements.network.text() + "~" + *payer + "~" + *nonce);
         facts.payer = *payer;
         facts.amount = *value;
-        facts.usable_until = from_unix_s(*until);
+        if (until) facts.usable_until = from_unix_s(*until);
+        if (!until) facts.usable_for = std::chrono::seconds(*lives);
         return facts;
     }
     Result<void> enrich(PaymentRequirements& requirements, const AssetInfo& asset,

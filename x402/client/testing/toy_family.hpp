@@ -34,7 +34,9 @@ public:
         facts.key = PaymentKey{"toy~" + json::text_or_empty(signed_part, "nonce")};
         facts.payer = json::text_or_empty(signed_part, "from");
         facts.amount = *U256::from_decimal(json::text_or_empty(signed_part, "amount"));
-        facts.usable_until = from_unix_ms(*json::get_int(signed_part, "until"));
+        facts.usable_for = lives_for;
+        if (!lives_for)
+            facts.usable_until = from_unix_ms(*json::get_int(signed_part, "until"));
         return facts;
     }
     std::optional<Refusal> cannot_pay(const PaymentRequirements& requirements) const override {
@@ -57,6 +59,7 @@ public:
     }
     mutable int signatures = 0;
     bool oversign = false;
+    std::optional<Duration> lives_for;  // set: no time is signed
 
 private:
     SchemeId id_{"exact", *ChainPattern::parse("toy:*")};
