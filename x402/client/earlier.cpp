@@ -67,6 +67,7 @@ Task<Result<std::optional<store::JournalEntry>>> take_next(Run& run, std::string
 
 Task<Result<void>> adopt(Run& run, const store::JournalEntry& entry) {
     X402_CO_TRY(run.payment, payment_of(entry, run.core.names));
+    run.payment.seen = entry.created;
     run.header = entry.header;
     run.facts = PaymentFacts{};
     run.facts.key = entry.key;

@@ -288,6 +288,7 @@ TEST_F(Earlier, APaymentWithoutASignedTimeIsForTheChainToJudge) {
     with_chain = true;
     EXPECT_EQ(fetch().outcome, PayOutcome::unknown) << "the chain does not know it: no proof";
     EXPECT_EQ(transport.payments.size(), 0u) << "not sent any more";
+    EXPECT_EQ(toy_chain.seen, history().at(0).created);
     toy_chain.told.state = TraceState::impossible;
     serve([](std::size_t) { return paid_answer(); });
     EXPECT_EQ(fetch().outcome, PayOutcome::settled);

@@ -257,7 +257,8 @@ Task<Event> record(Run& run) {
     // Counted before the write: a sibling that meets the record must know it as ours.
     ++run.core.under_way[run.fingerprint];
     store::NewEntry entry = entry_for(run);
-    const auto id = co_await options.journal.begin(std::move(entry), lease, run.core.now());
+    const Instant now = run.core.now();
+    const auto id = co_await options.journal.begin(std::move(entry), lease, now);
     if (!id) {
         if (--run.core.under_way[run.fingerprint] == 0) run.core.under_way.erase(run.fingerprint);
         run.result.error = pay_error(id.error());
@@ -265,6 +266,7 @@ Task<Event> record(Run& run) {
         run.result.error->code = refused ? "over_budget" : "journal_unavailable";
         co_return refused ? Event::over_budget : Event::not_recorded;
     }
+    run.payment.seen = now;
     run.held = Held{*id, lease.owner, store::JournalState::signed_};
     run.keeper = std::make_unique<LeaseKeeper>(options.journal, options.env, *id, lease);
     co_await run.keeper->start();

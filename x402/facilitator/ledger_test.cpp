@@ -246,6 +246,7 @@ public:
 
     Task<Result<Plan>> plan(const Payment& payment) const override {
         const std::lock_guard lock(ledger_.mutex);
+        ledger_.seen.push_back(payment.seen);
         if (ledger_.down) co_return fail(Errc::unreachable, "down");
         if (!fits(payment)) co_return fail(Errc::invalid, "another amount");
         const Transfer transfer = read(payment);
@@ -267,6 +268,7 @@ public:
 
     Task<Result<Trace>> trace(const Payment& payment) const override {
         const std::lock_guard lock(ledger_.mutex);
+        ledger_.seen.push_back(payment.seen);
         if (ledger_.down || ledger_.trace_down) co_return fail(Errc::unreachable, "down");
         if (!fits(payment)) co_return fail(Errc::invalid, "another amount");
         const Transfer transfer = read(payment);

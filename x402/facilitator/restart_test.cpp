@@ -51,6 +51,28 @@ Task<void> becomes_settled(Life& life) {
     const auto answer = co_await settle(life, order("n1"));
     EXPECT_TRUE(answer && answer->success) << "the success was not told yet";
 }
+Task<void> stops_claimed(Life& life) {
+    const Later later = settle_later(life, order("n1"));
+    co_await until_state(life, "n1", "claimed");
+    EXPECT_FALSE(later->has_value());
+}
+Task<void> settles_with_its_age(Life& life) {
+    co_await until_state(life, "n1", "settled");
+    const auto record = co_await life.store.find_payment(key_of(order("n1")));
+    EXPECT_LE((*record)->created + 5s, life.world.clock.now());
+    for (const auto& seen : life.world.ledger.seen) EXPECT_EQ(seen, (*record)->created);
+    EXPECT_FALSE(life.world.ledger.seen.empty());
+}
+TEST(Restart, APaymentIsAsOldAsItsRecord) {
+    World world;
+    world.ledger.simulate_errors = 1'000'000;
+    EXPECT_TRUE(live(world, stops_claimed));
+    world.ledger.simulate_errors = 0;
+    world.ledger.seen.clear();
+    world.clock.advance(5s);
+    EXPECT_TRUE(live(world, settles_with_its_age));
+}
+
 TEST(Restart, ASlotWithoutAnAttemptIsSignedForAnew) {
     World world;
     world.ledger.sign_errors = 1'000'000;

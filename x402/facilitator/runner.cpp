@@ -77,6 +77,7 @@ LivePtr make_live(const Desk& desk, Admitted admitted, store::PaymentRecord reco
     live->line = find_line(desk, record.network);
     live->record = std::move(record);
     live->payment = std::move(admitted.payment);
+    live->payment.seen = live->record.created;
     live->scheme = admitted.scheme;
     live->charged = live->record.amount;
     live->began = desk.env.clock.steady();

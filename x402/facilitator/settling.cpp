@@ -156,6 +156,7 @@ Task<MaybeAnswer> claim(DeskPtr desk, const Ask& ask, LivePtr live) {
     const auto claimed = co_await desk->store.claim_payment(live->record);
     if (claimed && claimed->fresh) {
         live->record = claimed->record;
+        live->payment.seen = live->record.created;
         start_payment(desk, live);
         co_return co_await follow(desk, ask, live, true);
     }

@@ -19,6 +19,9 @@ struct SchemeId {
 struct Payment {
     PaymentPayload payload;
     PaymentRequirements requirements;
+    // When a journal of ours first had it; absent: only just now. What a signature without a time
+    // was made with is at least as old.
+    std::optional<Instant> seen = {};
 };
 
 // Read from the signed data alone; no network is asked, no signature is checked.

@@ -43,6 +43,7 @@ public:
     Task<Result<Trace>> trace(const Payment& payment) override {
         EXPECT_EQ(payment.requirements.pay_to, "toy1seller");
         const std::scoped_lock lock(mutex_);
+        seen_ = payment.seen;
         co_return look_(++looks_);
     }
     Task<Result<Trace>> confirm(const Payment& payment, const std::string& transaction) override {
@@ -77,12 +78,17 @@ public:
         const std::scoped_lock lock(mutex_);
         return looks_;
     }
+    std::optional<Instant> seen() {
+        const std::scoped_lock lock(mutex_);
+        return seen_;
+    }
 
 private:
     ChainId id_ = *ChainId::parse("toy:one");
     std::mutex mutex_;
     Look look_;
     int looks_ = 0;
+    std::optional<Instant> seen_;
     std::optional<std::string> confirmed_;
     std::string named_;
 };
@@ -133,6 +139,7 @@ TEST(GatewayProof, ALieIsNotBelieved) {
             EXPECT_FALSE(world.grant("2").has_value());
             EXPECT_EQ(settles(world.script), 1) << "who has said yes has nothing to add";
             EXPECT_GE(chain.looks(), 2);
+            EXPECT_EQ(chain.seen(), world.grant("1")->created);
             EXPECT_EQ(world.upstream->calls, settle == "before" ? 0 : 1);
             const std::string page = world.metrics();
             EXPECT_NE(page.find("x402_pending_settlements 1"), std::string::npos);

@@ -84,7 +84,8 @@ Task<Proof> Settlement::prove(bool told_duplicate, const Result<SettleResponse>&
     }
     Chain* chain = desk_.chain(start_.record.network);
     if (chain == nullptr) co_return Proof::none;
-    const Payment payment{start_.request.payload, start_.request.requirements};
+    const Payment payment{start_.request.payload, start_.request.requirements,
+                          start_.record.created};
     if (memory_.claimed) {
         const std::string transaction = settled_by_proof(last).transaction;
         co_return co_await prove_claim(*chain, payment, transaction);

@@ -71,8 +71,9 @@ public:
     Task<Result<void>> prove() override { co_return Result<void>{}; }
     Network* network() noexcept override { return nullptr; }
     std::vector<const FacilitatorScheme*> facilitator_schemes() const override { return {}; }
-    Task<Result<Trace>> trace(const Payment&) override {
+    Task<Result<Trace>> trace(const Payment& payment) override {
         ++traces;
+        seen = payment.seen;
         co_return told;
     }
     Task<Result<U256>> balance(const std::string&, const AssetInfo&) override { co_return U256(7); }
@@ -85,6 +86,7 @@ public:
     Trace told{TraceState::none, {}, {}, {}, 0};
     AssetInfo token;
     int traces = 0;
+    std::optional<Instant> seen;  // of the payment traced last
 
 private:
     ChainId id_ = chain("toy:main");
