@@ -101,7 +101,8 @@ SignedPayment House::sign(const PaymentRequirements& terms, const Wallet& wallet
     const ClientScheme* scheme = world_->modules().client(terms.scheme, terms.network);
     X402_CHECK(scheme != nullptr);
     Env env = world_->env();
-    auto part = wait_for([&] { return scheme->sign(terms, wallet, env); });
+    const json::Object told;
+    auto part = wait_for([&] { return scheme->sign(terms, wallet, told, env); });
     if (!part) ADD_FAILURE() << to_string(part.error());
     SignedPayment payment;
     payment.terms = terms;

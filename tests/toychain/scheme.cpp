@@ -163,7 +163,8 @@ std::optional<Refusal> MeteredClient::cannot_pay(const PaymentRequirements& requ
 }
 
 Task<Result<json::Object>> MeteredClient::sign(const PaymentRequirements& requirements,
-                                               const Wallet& wallet, Env& env) const {
+                                               const Wallet& wallet, const json::Object&,
+                                               Env& env) const {
     Metered metered;
     metered.from = wallet.address();
     metered.to = requirements.pay_to;

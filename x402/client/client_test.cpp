@@ -597,6 +597,71 @@ TEST_F(ClientTest, ASignatureOverMoreThanTheOfferIsThrownAway) {
     EXPECT_TRUE(history().empty());
 }
 
+TEST_F(ClientTest, WhatOnlyTheNetworkKnowsIsAskedBeforeTheSignature) {
+    toy->scheme.asks = true;
+    with_chain = true;
+    serve([](std::size_t) { return paid_answer(); });
+    const PayResult result = fetch();
+    EXPECT_EQ(result.outcome, PayOutcome::settled);
+    EXPECT_EQ(toy_chain.prepares, 1);
+    ASSERT_EQ(transport.payments.size(), 1u);
+    const auto payment = headers::decode_payment(transport.payments[0]);
+    ASSERT_TRUE(payment);
+    const json::Object told{{"height", 7}, {"payer", "t-payer"}, {"to", "t-seller"}};
+    EXPECT_EQ(payment->payload.at("told"), json::Value(told));
+    ASSERT_FALSE(result.notices.empty());
+    EXPECT_EQ(result.notices[0],
+              "asked toy:main at https://rpc.example what a payment there needs");
+}
+
+TEST_F(ClientTest, NothingIsSignedWhereTheNetworkIsNotReadyForIt) {
+    struct Row {
+        const char* name;
+        bool with_chain;
+        Error error;
+        const char* code;
+        const char* field;
+        const char* next;
+    };
+    const Row rows[] = {
+        {"nobody to ask", false, {}, "network_needed", "rpc", "pass --rpc toy:main=URL"},
+        {"no answer", true, fail(Errc::unreachable, "down").error(), "network_needed", "rpc",
+         "pass --rpc toy:main=URL"},
+        {"too little money", true, fail_field(Errc::refused, "asset", "poor", "earn some").error(),
+         "refused", "asset", "earn some"},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        TestWorld world;
+        world.toy->scheme.asks = true;
+        world.with_chain = row.with_chain;
+        world.toy_chain.unprepared = row.error;
+        world.serve([](std::size_t) { return paid_answer(); });
+        const PayResult result = world.fetch();
+        EXPECT_EQ(result.outcome, PayOutcome::failed);
+        EXPECT_EQ(exit_code(result), 1);
+        ASSERT_TRUE(result.error);
+        EXPECT_EQ(result.error->code, row.code);
+        EXPECT_EQ(result.error->field, row.field);
+        EXPECT_EQ(result.error->next, row.next);
+        EXPECT_EQ(result.notices.empty(), !row.with_chain);
+        EXPECT_EQ(world.signatures(), 0);
+        EXPECT_TRUE(world.transport.payments.empty());
+        EXPECT_TRUE(world.history().empty());
+    }
+}
+
+TEST_F(ClientTest, TheNetworkIsNotAskedForWhatIsNotPaid) {
+    toy->scheme.asks = true;
+    with_chain = true;
+    serve([](std::size_t) { return paid_answer(); });
+    const auto asker = client();
+    EXPECT_TRUE(quote_blocking(*asker, Request{.url = std::string(kUrl)}).selection.choice);
+    policy.max_usd_micros = U256(1);
+    EXPECT_EQ(fetch().outcome, PayOutcome::refused);
+    EXPECT_EQ(toy_chain.prepares, 0);
+}
+
 TEST_F(ClientTest, ADryRunSignsNothing) {
     serve([](std::size_t) { return paid_answer(); }, answer402({offer(5000), offer(1000)}));
     const Quote quote = quote_blocking(*client(), Request{.url = std::string(kUrl)});

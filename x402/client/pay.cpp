@@ -190,6 +190,39 @@ void hand_over(Run& run) {
         "run the same command again: the same payment is sent again for its answer");
 }
 
+// Opened for a question; a person is shown who is asked.
+Result<OpenedChain> open_network(Run& run, const ChainId& network, const std::string& about) {
+    if (!run.core.options.open_chain) return fail(Errc::unsupported, "no network can be asked");
+    X402_TRY(OpenedChain opened, run.core.options.open_chain(network));
+    if (!opened.endpoint.empty()) {
+        run.result.notices.push_back("asked " + network.text() + " at " + opened.endpoint + about);
+    }
+    return opened;
+}
+
+PayError network_needed(const ChainId& network, const Error& why) {
+    PayError error = pay_error("network_needed",
+                               "a payment on " + network.text() +
+                                   " cannot be signed without asking the network: " + why.detail,
+                               why.next);
+    error.field = "rpc";
+    if (error.next.empty()) error.next = "pass --rpc " + network.text() + "=URL";
+    return error;
+}
+
+// What only the network knows, where the scheme has to; nothing is signed without it.
+Task<std::expected<json::Object, PayError>> ask_network(Run& run) {
+    const Choice& choice = *run.choice;
+    if (!choice.scheme->asks_network(choice.requirements)) co_return json::Object{};
+    const ChainId& network = choice.requirements.network;
+    const auto opened = open_network(run, network, " what a payment there needs");
+    if (!opened) co_return std::unexpected(network_needed(network, opened.error()));
+    auto told = co_await opened->chain->prepare(choice.requirements, choice.wallet->address());
+    if (told) co_return std::move(*told);
+    if (told.error().retryable) co_return std::unexpected(network_needed(network, told.error()));
+    co_return std::unexpected(pay_error(told.error()));
+}
+
 Task<Event> step(Run& run, std::optional<Duration>& retry_after) {
     switch (run.state.stage) {
         case Stage::quote:
@@ -225,8 +258,13 @@ Task<Event> sign(Run& run) {
     const Choice& choice = *run.choice;
     run.result.accepted = choice.requirements;
     run.result.asset = choice.asset;
-    auto part =
-        co_await choice.scheme->sign(choice.requirements, *choice.wallet, run.core.options.env);
+    const auto told = co_await ask_network(run);
+    if (!told) {
+        run.result.error = told.error();
+        co_return Event::not_signed;
+    }
+    auto part = co_await choice.scheme->sign(choice.requirements, *choice.wallet, *told,
+                                             run.core.options.env);
     if (!part) {
         run.result.error = pay_error(part.error());
         co_return Event::not_signed;
@@ -307,14 +345,10 @@ Task<Event> send(Run& run, std::optional<Duration>& retry_after) {
 Task<Event> trace(Run& run) {
     const ChainId& network = run.payment.requirements.network;
     if (!run.core.options.open_chain) co_return Event::not_told;
-    auto opened = run.core.options.open_chain(network);
+    const auto opened = open_network(run, network, " about the payment");
     if (!opened) {
         run.result.notices.push_back(opened.error().detail);
         co_return Event::not_told;
-    }
-    if (!opened->endpoint.empty()) {
-        run.result.notices.push_back("asked " + network.text() + " at " + opened->endpoint +
-                                     " about the payment");
     }
     const auto traced = co_await opened->chain->trace(run.payment);
     if (!traced) {

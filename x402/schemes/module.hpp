@@ -64,6 +64,11 @@ public:
     virtual Task<Result<Trace>> confirm(const Payment& payment, const std::string&) {
         return trace(payment);
     }
+    // What a payer's scheme has to know of the network before it signs; opaque to the roles. An
+    // Error of Errc::refused or unsupported says why this payer cannot pay, and what to do.
+    virtual Task<Result<json::Object>> prepare(const PaymentRequirements&, const std::string&) {
+        co_return json::Object{};
+    }
 };
 
 class ChainModule {

@@ -29,9 +29,13 @@ class ClientScheme : public virtual Scheme {
 public:
     // Nothing where this scheme can pay the offer with a wallet of this family; else why not.
     virtual std::optional<Refusal> cannot_pay(const PaymentRequirements& requirements) const = 0;
-    // The `payload` member of a payment: signed, valid from about now for maxTimeoutSeconds.
+    // Whether a signature needs what only the network knows (Chain::prepare).
+    virtual bool asks_network(const PaymentRequirements&) const noexcept { return false; }
+    // The `payload` member of a payment: signed, valid from about now for maxTimeoutSeconds where
+    // a time is signed. `told`: what Chain::prepare said; empty where the network is not asked.
     virtual Task<Result<json::Object>> sign(const PaymentRequirements& requirements,
-                                            const Wallet& wallet, Env& env) const = 0;
+                                            const Wallet& wallet, const json::Object& told,
+                                            Env& env) const = 0;
 };
 
 // State of a scheme that has some (channels): opaque to the server, stored by compare-and-set.

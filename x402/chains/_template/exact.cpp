@@ -42,7 +42,8 @@ std::optional<Refusal> ExactClient::cannot_pay(const PaymentRequirements& requir
 }
 
 Task<Result<json::Object>> ExactClient::sign(const PaymentRequirements& requirements,
-                                             const Wallet& wallet, Env& env) const {
+                                             const Wallet& wallet, const json::Object&,
+                                             Env& env) const {
     if (const auto refusal = cannot_pay(requirements)) {
         co_return fail_field(Errc::unsupported, refusal->field, to_sentence(*refusal));
     }

@@ -16,7 +16,7 @@ public:
     std::expected<PaymentFacts, Refusal> facts(const Payment& payment) const override;
     std::optional<Refusal> cannot_pay(const PaymentRequirements& requirements) const override;
     Task<Result<json::Object>> sign(const PaymentRequirements& requirements, const Wallet& wallet,
-                                    Env& env) const override;
+                                    const json::Object& told, Env& env) const override;
 
 private:
     SchemeId id_;

@@ -44,7 +44,7 @@ public:
         return refuse(Reason::unsupported_scheme);
     }
     Task<Result<json::Object>> sign(const PaymentRequirements& requirements, const Wallet& wallet,
-                                    Env& env) const override {
+                                    const json::Object& told, Env& env) const override {
         ++signatures;
         U256 amount = requirements.amount;
         if (oversign) amount = *amount.checked_add(1);
@@ -55,10 +55,13 @@ public:
             {"amount", amount.to_decimal()},
             {"to", requirements.pay_to},
             {"until", to_unix_ms(env.clock.now()) + requirements.max_timeout_seconds * 1000}};
+        if (!told.empty()) part["told"] = told;
         co_return part;
     }
+    bool asks_network(const PaymentRequirements&) const noexcept override { return asks; }
     mutable int signatures = 0;
     bool oversign = false;
+    bool asks = false;                  // what the network knows, before it signs
     std::optional<Duration> lives_for;  // set: no time is signed
 
 private:
@@ -82,7 +85,16 @@ public:
         co_return token;
     }
     std::vector<EndpointHealth> health() const override { return {}; }
+    Task<Result<json::Object>> prepare(const PaymentRequirements& requirements,
+                                       const std::string& payer) override {
+        ++prepares;
+        if (unprepared) co_return fail(*unprepared);
+        json::Object known{{"height", 7}, {"payer", payer}, {"to", requirements.pay_to}};
+        co_return known;
+    }
 
+    std::optional<Error> unprepared;  // what `prepare` says; none: it tells something
+    int prepares = 0;
     Trace told{TraceState::none, {}, {}, {}, 0};
     AssetInfo token;
     int traces = 0;

@@ -14,7 +14,8 @@ namespace {
 
 Task<void> sign_into(Payment& payment, const Wallet& wallet, Env& env) {
     const ExactClient client;
-    auto payload = co_await client.sign(payment.requirements, wallet, env);
+    const json::Object told;
+    auto payload = co_await client.sign(payment.requirements, wallet, told, env);
     X402_CHECK(payload.has_value());
     payment.payload.payload = std::move(*payload);
 }
