@@ -180,6 +180,21 @@ TEST(Gap, APaymentThatNothingIsSignedForEnds) {
     EXPECT_EQ(world.ledger.broadcasts, 0U);
 }
 
+Task<void> without_order(Life& life) {
+    const Later second = co_await make_gap(life);
+    const auto shown = [&] { return !life.service.ready(); };
+    const bool unready = co_await until(life, shown, 30s);
+    EXPECT_FALSE(unready) << "nobody stands behind a slot that was given up";
+    const std::string gap = co_await metric(life, "x402_signer_nonce_gap");
+    EXPECT_EQ(gap, "0");
+}
+TEST(Gap, IsNoneWhereSlotsHaveNoOrder) {
+    World world;
+    world.settle_wait = 10min;
+    world.ledger.replaceable = false;
+    EXPECT_TRUE(live(world, without_order));
+}
+
 // The oldest is the one that is bumped, and 9 is older than 10.
 Task<void> nine_and_ten(Life& life) {
     const Later one = settle_later(life, order("n1"));

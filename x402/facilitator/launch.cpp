@@ -92,7 +92,8 @@ Task<bool> sign_once(DeskPtr desk, Line* line, SlotPtr slot, bool& filler) {
     const SlotTodo todo = move(*slot, event_of(attempt.error(), filler));
     filler = filler || todo == SlotTodo::sign_filler;
     if (todo != SlotTodo::free) co_return false;
-    note_refused(*desk, *slot);
+    // Where nothing can be replaced, no slot stands behind another.
+    if (line->network->can_replace()) note_refused(*desk, *slot);
     co_await free_slot(desk, line, slot, store::SlotState::dead);
     co_return true;
 }
