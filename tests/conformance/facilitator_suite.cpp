@@ -208,16 +208,17 @@ TEST_F(Facilitator, DifferentPaymentsAtOnceAreAllSettled) {
     auto role = start({.settle_wait = "10s"});
     std::vector<std::unique_ptr<Wallet>> payers;
     std::vector<FacilitatorRequest> payments;
-    for (int i = 0; i < 8; ++i) {
+    const std::size_t crowd = world_->powers().crowd;
+    for (std::size_t i = 0; i < crowd; ++i) {
         payers.push_back(rich());
         payments.push_back(sign(offer(cents(1)), *payers.back()).request());
     }
     const SettleContext context;
     auto asked =
-        at_once(8, [&](std::size_t i) { return role.service().settle(payments[i], context); });
+        at_once(crowd, [&](std::size_t i) { return role.service().settle(payments[i], context); });
     for (const auto& answer : asked.wait()) EXPECT_EQ(code_of(answer), "success");
-    EXPECT_EQ(world_->transfers(), 8U);
-    EXPECT_EQ(world_->balance(world_->merchant()), cents(8));
+    EXPECT_EQ(world_->transfers(), crowd);
+    EXPECT_EQ(world_->balance(world_->merchant()), cents(crowd));
 }
 
 TEST_F(Facilitator, PendingIsWaitedOutWithTheSamePayment) {

@@ -17,7 +17,7 @@ public:
         merchant_ = ledger_.open_account(new_secret(), U256{});
     }
 
-    Powers powers() const override { return {true, false, true, true}; }
+    Powers powers() const override { return {true, false, true, true, 80}; }
     const Modules& modules() const override { return modules_; }
     Env env() override { return Env{clock_, *random_}; }
     ShiftedClock& clock() override { return clock_; }

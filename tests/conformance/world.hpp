@@ -39,6 +39,7 @@ struct Powers {
     bool revives_failed = false;       // a transfer that failed on the network may be made again
     bool loses_answers = false;        // the answer to a broadcast can be lost on command
     bool refuses_simulations = false;  // a simulation can be made to say no on command
+    std::size_t crowd = 8;             // so many payments settle side by side in a reasonable time
 };
 
 class World {

@@ -56,6 +56,33 @@ TEST(Broadcast, ItsAnswerProvesNothing) {
     }
 }
 
+// Taken in is not landed: what cannot be replaced is sent again until its slot ends, and no longer.
+Task<void> sent_until_dead(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    const Duration begun = life.world.clock.steady();
+    const Later later = settle_later(life, order("n1"));
+    const bool four = co_await until(life, [&] { return ledger.broadcasts == 4; }, 1min);
+    EXPECT_TRUE(four);
+    EXPECT_GE(life.world.clock.steady() - begun, 30s) << "patience lies between any two";
+    EXPECT_LE(life.world.clock.steady() - begun, 35s);
+    life.world.ledger.cancel("ann", "n1");
+    ledger.skip_slot("signer-a");
+    const bool done = co_await wait_answer(life, later);
+    EXPECT_TRUE(done);
+    const auto status = co_await life.service.settlement(key_of(order("n1")), 30s);
+    EXPECT_EQ((*status)->outcome, Outcome::failed);
+    const std::size_t sent = ledger.broadcasts;
+    const bool more = co_await until(life, [&] { return ledger.broadcasts > sent; }, 1min);
+    EXPECT_FALSE(more);
+}
+TEST(Broadcast, WhatCannotBeReplacedIsSentAgainUntilItsSlotEnds) {
+    World world;
+    world.ledger.replaceable = false;
+    world.ledger.sends = std::deque<SendRule>(100, SendRule::drop);
+    EXPECT_TRUE(live(world, sent_until_dead));
+    EXPECT_EQ(moves_of(world, "n1"), 0U);
+}
+
 Task<void> bumped(Life& life) {
     life.world.ledger.least_level = 2;
     const Later later = settle_later(life, order("n1"));

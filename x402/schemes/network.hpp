@@ -125,7 +125,9 @@ public:
     virtual const ChainId& id() const noexcept = 0;
     virtual std::vector<SignerId> signers() const = 0;
     virtual Budget budget() const = 0;
-    // How long a slot may wait before the next attempt with a higher fee is worth signing.
+    // How long a slot may wait before the next attempt with a higher fee is worth signing. Where
+    // nothing can be replaced: how often the same bytes are sent again, until the slot is mined or
+    // dead, also where an endpoint had accepted them.
     virtual Duration patience() const = 0;
     virtual Duration poll_interval() const = 0;
 
