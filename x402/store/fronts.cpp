@@ -167,6 +167,15 @@ public:
                          });
     }
 
+    Task<Result<U256>> cost_of_payer_since(ChainId network, std::string payer,
+                                           Instant since) override {
+        return run<U256>(
+            *engine_, Access::read,
+            [network = std::move(network), payer = std::move(payer), since](Session& session) {
+                return session.settlements().cost_of_payer_since(network, payer, since);
+            });
+    }
+
 private:
     std::shared_ptr<Engine> engine_;
     Owner owner_;

@@ -45,6 +45,8 @@ public:
     virtual Result<std::vector<SlotName>> recorded_slots(const ChainId& network,
                                                          const std::string& signer) = 0;
     virtual Result<U256> cost_since(const ChainId& network, Instant since) = 0;
+    virtual Result<U256> cost_of_payer_since(const ChainId& network, const std::string& payer,
+                                             Instant since) = 0;
 };
 
 class GrantRows {

@@ -206,6 +206,15 @@ std::string_view to_string(SlotOp op) noexcept {
     return name_of(kSlotOpNames, op);
 }
 
+U256 share_of(const U256& cost, std::size_t payments, std::size_t of) noexcept {
+    if (payments >= of) return cost;
+    const auto parts = cost.saturating_mul(U256(payments)).divide(U256(of));
+    return parts.remainder.is_zero() ? parts.quotient : parts.quotient.saturating_add(1);
+}
+std::int64_t hour_of(Instant at) noexcept {
+    return std::chrono::floor<std::chrono::hours>(at).time_since_epoch().count();
+}
+
 std::optional<PaymentState> payment_state_from(std::string_view text) noexcept {
     return value_of<PaymentState>(kPaymentNames, text);
 }

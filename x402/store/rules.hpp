@@ -46,6 +46,11 @@ std::optional<SlotState> slot_state_from(std::string_view text) noexcept;
 std::optional<GrantState> grant_state_from(std::string_view text) noexcept;
 std::optional<JournalState> journal_state_from(std::string_view text) noexcept;
 
+// What so many of a slot's payments have to bear of its cost, rounded up.
+U256 share_of(const U256& cost, std::size_t payments, std::size_t of) noexcept;
+// The whole hours since 1970, downwards.
+std::int64_t hour_of(Instant at) noexcept;
+
 std::string_view to_string(PaymentOp op) noexcept;
 std::string_view to_string(SlotOp op) noexcept;
 

@@ -103,8 +103,9 @@ struct PaymentEnd {
 struct SlotEnd {
     SlotName slot;
     SlotState state = SlotState::mined;
-    std::string attempt;  // mined: which
-    U256 cost;            // of the network's own money
+    std::string attempt;    // mined: which
+    U256 cost;              // of the network's own money
+    bool by_payer = false;  // the cost is kept for each payer as well
     Instant at{};
     std::vector<PaymentEnd> payments;
 };
@@ -149,6 +150,11 @@ public:
                                                                std::string signer) = 0;
     // Cost of the slots that ended since an instant, for the daily budget.
     virtual Task<Result<U256>> cost_since(ChainId network, Instant since) = 0;
+    // What this payer's slots cost that ended since the hour of an instant, for its share of the
+    // budget: of the ends that said `by_payer`, at least two days back. The payments of a slot
+    // share its cost alike.
+    virtual Task<Result<U256>> cost_of_payer_since(ChainId network, std::string payer,
+                                                   Instant since) = 0;
 };
 
 }  // namespace x402::store

@@ -487,6 +487,51 @@ TEST_P(Settlements, CostIsSummedExactlySinceAnInstant) {
     EXPECT_EQ(X402_MUST(store().cost_since(chain("eip155:1"), at_second(-9000))).to_decimal(), "0");
 }
 
+TEST_P(Settlements, EachPayerHasItsShareOfWhatItsSlotsCost) {
+    const auto take_with = [this](const std::string& slot, std::vector<std::string> payers,
+                                  std::int64_t second, std::uint64_t cost, bool by_payer) {
+        std::vector<std::string> keys;
+        SlotEnd ended = sample_end(slot, SlotState::mined, "0x1");
+        for (const std::string& payer : payers) {
+            keys.push_back(slot + std::to_string(keys.size()));
+            PaymentRecord record = sample_payment(keys.back());
+            record.payer = payer;
+            EXPECT_TRUE(X402_MUST(store().claim_payment(record)).fresh);
+            ended.payments.push_back(payment_end(keys.back(), How::settled));
+            ended.payments.back().transaction = "0x1";
+        }
+        take(slot, keys);
+        attempt(slot, "0x1");
+        ended.at = at_second(second);
+        ended.cost = U256(cost);
+        ended.by_payer = by_payer;
+        must(store().end_slot(ended));
+    };
+    take_with("s1", {"ann"}, 0, 100, true);
+    take_with("s2", {"ann", "bob", "ann"}, 3600, 100, true);
+    take_with("s3", {"ann"}, 3600, 1000, false);
+    take_with("s4", {"bob"}, 7200, 10, true);
+    const auto cost = [this](const std::string& payer, std::int64_t second) {
+        return X402_MUST(
+                   store().cost_of_payer_since(chain("eip155:84532"), payer, at_second(second)))
+            .to_decimal();
+    };
+    EXPECT_EQ(cost("ann", 0), "167");
+    EXPECT_EQ(cost("ann", 2799), "167") << "to the end of its hour";
+    EXPECT_EQ(cost("ann", 2800), "67");
+    EXPECT_EQ(cost("ann", 7200), "0");
+    EXPECT_EQ(cost("bob", 0), "44") << "34 and 10";
+    EXPECT_EQ(cost("bob", 7200), "10");
+    EXPECT_EQ(cost("eve", 0), "0");
+    EXPECT_EQ(
+        X402_MUST(store().cost_of_payer_since(chain("eip155:1"), "ann", at_second(0))).to_decimal(),
+        "0");
+    reopen();
+    EXPECT_EQ(cost("ann", 0), "167") << "a restart knows it";
+    EXPECT_EQ(X402_MUST(store().cost_since(chain("eip155:84532"), at_second(0))).to_decimal(),
+              "1210");
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, Settlements, testing::Values("memory", "sqlite"),
                          [](const auto& row) { return std::string(row.param); });
 

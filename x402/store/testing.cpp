@@ -76,6 +76,11 @@ public:
     Task<Result<U256>> cost_since(ChainId network, Instant since) override {
         return read(*plan_, store_->cost_since(std::move(network), since));
     }
+    Task<Result<U256>> cost_of_payer_since(ChainId network, std::string payer,
+                                           Instant since) override {
+        return read(*plan_,
+                    store_->cost_of_payer_since(std::move(network), std::move(payer), since));
+    }
 
 private:
     std::unique_ptr<SettlementStore> store_;

@@ -109,6 +109,14 @@ Result<void> MemorySettlements::note_sent(const SlotName& name, const std::strin
 Result<void> MemorySettlements::finish_slot(const SlotEnd& end) {
     kept(end.slot).slot.state = end.state;
     costs_.emplace(std::pair(end.slot.network, end.at), end.cost);
+    if (!end.by_payer || end.cost.is_zero()) return {};
+    const auto& keys = kept(end.slot).slot.payments;
+    std::map<std::string, std::size_t> payers;
+    for (const PaymentKey& key : keys) ++payers[payments_.at(key).payer];
+    for (const auto& [payer, count] : payers) {
+        U256& sum = payer_costs_[{end.slot.network, payer, hour_of(end.at)}];
+        sum = sum.saturating_add(share_of(end.cost, count, keys.size()));
+    }
     return {};
 }
 
@@ -144,6 +152,18 @@ Result<U256> MemorySettlements::cost_since(const ChainId& network, Instant since
     U256 sum;
     for (auto it = costs_.lower_bound({network, since}); it != costs_.end(); ++it) {
         if (it->first.first != network) break;
+        sum = sum.saturating_add(it->second);
+    }
+    return sum;
+}
+
+Result<U256> MemorySettlements::cost_of_payer_since(const ChainId& network,
+                                                    const std::string& payer, Instant since) {
+    U256 sum;
+    auto it = payer_costs_.lower_bound({network, payer, hour_of(since)});
+    for (; it != payer_costs_.end(); ++it) {
+        const auto& [chain, who, hour] = it->first;
+        if (chain != network || who != payer) break;
         sum = sum.saturating_add(it->second);
     }
     return sum;

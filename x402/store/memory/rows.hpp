@@ -5,6 +5,7 @@
 
 #include <map>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "x402/store/rows.hpp"
@@ -31,6 +32,8 @@ public:
     Result<std::vector<SlotName>> recorded_slots(const ChainId& network,
                                                  const std::string& signer) override;
     Result<U256> cost_since(const ChainId& network, Instant since) override;
+    Result<U256> cost_of_payer_since(const ChainId& network, const std::string& payer,
+                                     Instant since) override;
 
 private:
     struct Kept {
@@ -45,6 +48,7 @@ private:
     std::map<SlotName, Kept> slots_;
     std::multimap<PaymentKey, std::string> attempts_;  // equal keys keep the order of insertion
     std::multimap<std::pair<ChainId, Instant>, U256> costs_;
+    std::map<std::tuple<ChainId, std::string, std::int64_t>, U256> payer_costs_;  // by the hour
     std::uint64_t next_number_ = 1;
 };
 

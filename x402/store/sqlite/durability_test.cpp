@@ -393,6 +393,33 @@ TEST_F(Durable, ManyJournalsOfOneProcessDoNotLoseEachOthersLocks) {
     EXPECT_EQ(X402_MUST((*second)->history(100)).size(), 20U);
 }
 
+void end_one(SettlementStore& store, const std::string& key, Instant at) {
+    ASSERT_TRUE(X402_MUST(store.claim_payment(sample_payment(key))).fresh);
+    ASSERT_TRUE(await(store.take_slot(sample_slot(key, {key}))));
+    ASSERT_TRUE(await(store.record_attempt(slot_name(key), sample_attempt("0x1"))));
+    SlotEnd end = sample_end(key, SlotState::mined, "0x1");
+    end.payments.push_back(payment_end(key, PaymentEnd::How::failed));
+    end.by_payer = true;
+    end.at = at;
+    ASSERT_TRUE(await(store.end_slot(end)));
+}
+
+// Payers cost nothing to invent: what no day counts any more is not kept.
+TEST_F(Durable, WhatPayersCostIsForgottenAfterTwoDays) {
+    {
+        auto store = open();
+        ASSERT_TRUE(store.has_value());
+        end_one(*store->settlements, "k1", at_second(0));
+        end_one(*store->settlements, "k2", at_second(3600 * 48));
+        end_one(*store->settlements, "k3", at_second(3600 * 49));
+    }
+    const ConnectionOptions options{.path = path_};
+    auto connection = Connection::open(options);
+    ASSERT_TRUE(connection.has_value());
+    EXPECT_EQ((*connection)->query_number("SELECT count(*) FROM payer_costs").value(), 2);
+    EXPECT_EQ((*connection)->query_number("SELECT count(*) FROM costs").value(), 3);
+}
+
 // Every question on the hot path is answered from an index: a million records cost no more than a
 // thousand.
 TEST_F(Durable, NoHotQuestionReadsAWholeTable) {
@@ -413,6 +440,11 @@ TEST_F(Durable, NoHotQuestionReadsAWholeTable) {
         "WHERE network = ? AND signer = ? AND state = 'mined' ORDER BY id DESC LIMIT 5",
         "SELECT * FROM slots INDEXED BY slots_open WHERE network = ? AND state = 'open'",
         "SELECT sum FROM costs WHERE network = ? AND hour >= ?",
+        "SELECT sum FROM payer_costs WHERE network = ? AND payer = ? AND hour >= ?",
+        "DELETE FROM payer_costs WHERE id IN "
+        "(SELECT id FROM payer_costs WHERE hour < ? ORDER BY hour LIMIT 100)",
+        "SELECT payer, count(*) FROM slot_payments AS one "
+        "JOIN payments ON payments.key = one.key WHERE one.slot = ? GROUP BY payer",
         "SELECT * FROM grants LEFT JOIN grant_requests ON grant_id = id WHERE key = ?",
         "DELETE FROM grant_answers WHERE until <= ?"};
     std::vector<std::string>

@@ -75,6 +75,13 @@ constexpr const char* kRoleV2 = R"sql(
 CREATE INDEX grants_released ON grants (usable_until) WHERE state = 'released';
 )sql";
 
+constexpr const char* kRoleV3 = R"sql(
+CREATE TABLE payer_costs (
+    id INTEGER PRIMARY KEY, network TEXT NOT NULL, payer TEXT NOT NULL, hour INTEGER NOT NULL,
+    sum TEXT NOT NULL, UNIQUE (network, payer, hour));
+CREATE INDEX payer_costs_hour ON payer_costs (hour);
+)sql";
+
 constexpr const char* kJournalV1 = R"sql(
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, fingerprint BLOB NOT NULL, method TEXT NOT NULL,
@@ -92,7 +99,7 @@ CREATE INDEX entries_created ON entries (created);
 CREATE INDEX entries_budget ON entries (budget, created);
 )sql";
 
-constexpr const char* kRoleSteps[] = {kRoleV1, kRoleV2};
+constexpr const char* kRoleSteps[] = {kRoleV1, kRoleV2, kRoleV3};
 constexpr const char* kJournalSteps[] = {kJournalV1};
 
 constexpr std::int64_t kRoleFile = 0x78343032;     // "x402"

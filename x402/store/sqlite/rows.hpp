@@ -29,6 +29,8 @@ public:
     Result<std::vector<SlotName>> recorded_slots(const ChainId& network,
                                                  const std::string& signer) override;
     Result<U256> cost_since(const ChainId& network, Instant since) override;
+    Result<U256> cost_of_payer_since(const ChainId& network, const std::string& payer,
+                                     Instant since) override;
 
 private:
     struct Kept {
@@ -38,6 +40,9 @@ private:
     Result<std::int64_t> slot_id(const SlotName& name);
     Result<void> fill_slot(Kept& kept);
     Result<void> add_cost(const SlotEnd& end);
+    Result<void> add_payer_costs(std::int64_t slot, const SlotEnd& end);
+    Result<void> add_payer_cost(const ChainId& network, const std::string& payer, std::int64_t hour,
+                                const U256& cost);
 
     Connection& connection_;
 };

@@ -10,6 +10,7 @@ namespace x402::store::sqlite {
 namespace {
 
 constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kPayerHours = 48;  // longer than any share is counted
 
 #define X402_PAYMENT_COLUMNS                                                      \
     "network, scheme, payer, pay_to, asset, amount, terms, idempotency, caller, " \
@@ -78,10 +79,6 @@ void put_payment(Statement& row, const PaymentRecord& record) {
     row.put(record.transaction).put(record.response).put(as_signed(record.block));
     row.put(std::int64_t{record.told}).put(record.usable_until).put(record.created);
     row.put(record.updated).put(record.owner.id).put(as_signed(record.owner.fence));
-}
-
-std::int64_t hour_of(Instant at) {
-    return std::chrono::floor<std::chrono::hours>(at).time_since_epoch().count();
 }
 
 }  // namespace
@@ -173,6 +170,67 @@ Result<void> SqliteSettlements::add_cost(const SlotEnd& end) {
     Statement row = connection_.prepare("INSERT OR REPLACE INTO costs VALUES (?, ?, ?)");
     row.put(end.slot.network.text()).put(hour).put(sum.saturating_add(end.cost));
     return row.run();
+}
+
+Result<void> SqliteSettlements::add_payer_cost(const ChainId& network, const std::string& payer,
+                                               std::int64_t hour, const U256& cost) {
+    U256 sum;
+    {
+        Statement row = connection_.prepare(
+            "SELECT sum FROM payer_costs WHERE network = ? AND payer = ? AND hour = ?");
+        row.put(network.text()).put(payer).put(hour);
+        X402_TRY(const bool there, row.step());
+        if (there) sum = row.take_u256();
+        X402_TRY_VOID(row.check());
+    }
+    Statement row = connection_.prepare(
+        "INSERT INTO payer_costs (network, payer, hour, sum) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (network, payer, hour) DO UPDATE SET sum = excluded.sum");
+    row.put(network.text()).put(payer).put(hour).put(sum.saturating_add(cost));
+    return row.run();
+}
+
+// Anybody may be a payer once: what no day counts any more is forgotten, a little at every end.
+Result<void> SqliteSettlements::add_payer_costs(std::int64_t slot, const SlotEnd& end) {
+    if (!end.by_payer || end.cost.is_zero()) return {};
+    std::vector<std::pair<std::string, std::size_t>> payers;
+    std::size_t all = 0;
+    {
+        Statement row = connection_.prepare(
+            "SELECT payer, count(*) FROM slot_payments AS one "
+            "JOIN payments ON payments.key = one.key WHERE one.slot = ? GROUP BY payer");
+        row.put(slot);
+        while (true) {
+            X402_TRY(const bool there, row.step());
+            if (!there) break;
+            std::string payer = row.take_text();
+            payers.emplace_back(std::move(payer), static_cast<std::size_t>(row.take_number()));
+            all += payers.back().second;
+        }
+    }
+    const std::int64_t hour = hour_of(end.at);
+    for (const auto& [payer, count] : payers) {
+        const U256 share = share_of(end.cost, count, all);
+        X402_TRY_VOID(add_payer_cost(end.slot.network, payer, hour, share));
+    }
+    Statement old = connection_.prepare(
+        "DELETE FROM payer_costs WHERE id IN "
+        "(SELECT id FROM payer_costs WHERE hour < ? ORDER BY hour LIMIT 100)");
+    old.put(hour - kPayerHours);
+    return old.run();
+}
+
+Result<U256> SqliteSettlements::cost_of_payer_since(const ChainId& network,
+                                                    const std::string& payer, Instant since) {
+    U256 sum;
+    Statement row = connection_.prepare(
+        "SELECT sum FROM payer_costs WHERE network = ? AND payer = ? AND hour >= ?");
+    row.put(network.text()).put(payer).put(hour_of(since));
+    while (true) {
+        X402_TRY(const bool there, row.step());
+        if (!there) return sum;
+        sum = sum.saturating_add(row.take_u256());
+    }
 }
 
 Result<U256> SqliteSettlements::cost_since(const ChainId& network, Instant since) {

@@ -157,6 +157,7 @@ Result<void> SqliteSettlements::finish_slot(const SlotEnd& end) {
     row.put(to_string(end.state)).put(end.attempt).put(end.cost).put(end.at).put(id);
     X402_TRY_VOID(row.run());
     X402_CHECK(connection_.changed_rows() == 1);
+    X402_TRY_VOID(add_payer_costs(id, end));
     return add_cost(end);
 }
 
