@@ -40,5 +40,7 @@ SettleResponse recorded_answer(const store::PaymentRecord& record);
 // have been.
 std::unexpected<Error> not_judged(Errc code, Reason reason, std::string detail);
 Reason reason_of(const Error& error);
+// The detail of a budget_exhausted that is this payer's alone: others are still served.
+inline constexpr std::string_view kPayersShare = "the payer has cost its share of the day";
 
 }  // namespace x402::facilitator

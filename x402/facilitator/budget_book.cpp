@@ -11,7 +11,8 @@ constexpr Duration kReadAgain = std::chrono::seconds(60);
 }  // namespace
 
 bool BudgetBook::limited() const noexcept {
-    return !limits_.per_day.amount.is_zero() || !limits_.per_payment.amount.is_zero();
+    return !limits_.per_day.amount.is_zero() || !limits_.per_payment.amount.is_zero() ||
+           limits_payers();
 }
 
 bool BudgetBook::exhausted() const noexcept {
@@ -31,17 +32,35 @@ bool BudgetBook::has_room(const U256& spent, const U256& wanted) const noexcept 
     return day.is_zero() || spent.saturating_add(wanted) <= day;
 }
 
-bool BudgetBook::fits_more(const U256& reserved, const U256& most,
-                           std::size_t payments) const noexcept {
+bool BudgetBook::fits_more(const U256& reserved, const U256& most, const Payers& payers) const {
     if (most <= reserved) return true;
     const U256& each = limits_.per_payment.amount;
-    if (!each.is_zero() && most > each.saturating_mul(U256(payments))) return false;
+    if (!each.is_zero() && most > each.saturating_mul(U256(payers.size()))) return false;
+    const U256& share = limits_.per_payer_per_day.amount;
+    for (const std::string& payer : payers) {
+        if (!payers_.fits(payer, share, payers, most, reserved)) return false;
+    }
     const U256& day = limits_.per_day.amount;
     const U256 others = in_flight_.saturating_sub(reserved);
     return day.is_zero() || spent_.saturating_add(others).saturating_add(most) <= day;
 }
 
-void BudgetBook::release(const U256& most, const U256& spent) noexcept {
+bool BudgetBook::fits_payer(const std::string& payer, const Payers& payers,
+                            const U256& most) const {
+    return payers_.fits(payer, limits_.per_payer_per_day.amount, payers, most);
+}
+
+bool BudgetBook::payer_exhausted(const std::string& payer) const {
+    return payers_.exhausted(payer, limits_.per_payer_per_day.amount);
+}
+
+void BudgetBook::reserve(const U256& most, const Payers& payers) {
+    in_flight_ = in_flight_.saturating_add(most);
+    payers_.reserve(most, payers);
+}
+
+void BudgetBook::release(const U256& most, const U256& spent, const Payers& payers) {
+    payers_.release(most, spent, payers);
     in_flight_ = in_flight_.saturating_sub(most);
     spent_ = spent_.saturating_add(spent);
     ended_ = ended_.saturating_add(spent);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a network may cost its operator: per payment and per day, counting what is spent and what is
-// in flight. Pure data; the engine's core.
+// What a network may cost its operator: per payment, per day, and per payer and day, counting what
+// is spent and what is in flight. Pure data; the engine's core.
 #pragma once
 
 #include "x402/base/clock.hpp"
+#include "x402/facilitator/payer_book.hpp"
 #include "x402/schemes/network.hpp"
 
 namespace x402::facilitator {
@@ -20,10 +21,15 @@ public:
     bool fits(const U256& most, std::size_t payments) const noexcept;
     // Whether `wanted` would fit into a day of which so much was spent, were nothing in flight.
     bool has_room(const U256& spent, const U256& wanted) const noexcept;
-    void reserve(const U256& most) noexcept { in_flight_ = in_flight_.saturating_add(most); }
-    void release(const U256& most, const U256& spent) noexcept;
+    void reserve(const U256& most, const Payers& payers = {});
+    void release(const U256& most, const U256& spent, const Payers& payers = {});
     // Whether a slot that reserved `reserved` may come to cost `most` instead: a dearer attempt.
-    bool fits_more(const U256& reserved, const U256& most, std::size_t payments) const noexcept;
+    bool fits_more(const U256& reserved, const U256& most, const Payers& payers) const;
+    // Whether this payer can bear its part; what it spent was read while it was held.
+    bool fits_payer(const std::string& payer, const Payers& payers, const U256& most) const;
+    bool payer_exhausted(const std::string& payer) const;
+    bool limits_payers() const noexcept { return !limits_.per_payer_per_day.amount.is_zero(); }
+    PayerBook& payers() noexcept { return payers_; }
     // What the store says was spent in the last day, asked for when `mark` was taken. What ended
     // meanwhile is added, even if the store counted it too: the next reading corrects that.
     void refresh(const U256& spent, const U256& mark, Duration now) noexcept;
@@ -39,6 +45,7 @@ public:
 
 private:
     Budget limits_;
+    PayerBook payers_;
     U256 spent_;
     U256 in_flight_;
     U256 ended_;  // spent by all that ended since the start

@@ -64,6 +64,7 @@ void pass_on(const DeskPtr& desk, const Verdict& verdict) {
 Task<void> end_slot(DeskPtr desk, Line* line, SlotPtr slot, store::SlotEnd end, Verdicts verdicts) {
     end.slot = slot->name;
     end.at = desk->env.clock.now();
+    end.by_payer = line->budget.limits_payers();
     for (const Verdict& verdict : verdicts.list) end.payments.push_back(verdict.end);
     const auto written = co_await write_slot_end(desk, end);
     if (!written) {
@@ -137,7 +138,7 @@ Task<Result<Attempt>> sign_dearer(Line* line, SlotPtr slot, bool filler) {
     if (std::any_of(slot->attempts.begin(), slot->attempts.end(), same))
         co_return fail(Errc::refused, "it is no other than one that was sent");
     const U256& most = attempt.most.amount;
-    if (!filler && !line->budget.fits_more(slot->reserved, most, slot->payments.size()))
+    if (!filler && !line->budget.fits_more(slot->reserved, most, slot->payers))
         co_return fail(Errc::refused, "the budget has no room for it");
     co_return attempt;
 }

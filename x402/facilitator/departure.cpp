@@ -33,10 +33,10 @@ Task<bool> wait_a_little(DeskPtr desk, Patience& patience) {
     co_return co_await pause(desk, length);
 }
 
-Task<void> give_up(DeskPtr desk, Group group, Event event, Reason reason) {
+Task<void> give_up(DeskPtr desk, Group group, Event event, Reason reason, std::string detail = {}) {
     for (std::size_t i = 0; i < group.size(); ++i) {
         apply(*group[i], event);
-        co_await end_unavailable(desk, group[i], reason);
+        co_await end_unavailable(desk, group[i], reason, detail);
     }
 }
 
@@ -146,6 +146,24 @@ Task<SlotPtr> take_slot(DeskPtr desk, Departure& departure, const Simulation& si
     }
 }
 
+void count_denied(Desk& desk, const Line& line, std::size_t payments) {
+    desk.metrics.count("x402_budget_denied_total", {{"chain", line.config.id.text()}},
+                       static_cast<double>(payments));
+}
+
+// Whoever cannot bear its part of this transaction, out of the group; their neighbours go without
+// them.
+Group take_out_overdrawn(Departure& departure, const Payers& payers, const U256& most) {
+    Group over;
+    Group rest;
+    for (const LivePtr& live : departure.group) {
+        const bool fits = departure.line->budget.fits_payer(live->record.payer, payers, most);
+        (fits ? rest : over).push_back(live);
+    }
+    departure.group = std::move(rest);
+    return over;
+}
+
 Task<SlotPtr> reach_slot(DeskPtr desk, Departure& departure) {
     Line& line = *departure.line;
     Patience patience{desk->env.clock.steady() + line.config.settle_wait};
@@ -155,16 +173,31 @@ Task<SlotPtr> reach_slot(DeskPtr desk, Departure& departure) {
     // What cannot be read now leaves the last reading: the claim asked for a fresh one.
     const auto read = co_await refresh_budget(desk, line);
     if (!read) log::warn("budget_unread", {{"error", to_string(read.error())}});
+    const Payers payers = payers_of(departure.group);
+    const PayersHeld held(line.budget.payers(), payers);
+    const auto known = co_await refresh_payers(desk, line, payers);
+    if (!known) {
+        log::warn("budget_unread", {{"error", to_string(known.error())}});
+        co_await give_up(desk, departure.group, Event::gave_up, Reason::unavailable);
+        co_return nullptr;
+    }
+    const Group over = take_out_overdrawn(departure, payers, most);
+    if (!over.empty()) {
+        count_denied(*desk, line, over.size());
+        co_await give_up(desk, over, Event::over_budget, Reason::budget_exhausted,
+                         std::string(kPayersShare));
+        if (departure.group.empty()) co_return nullptr;
+        co_return co_await reach_slot(desk, departure);
+    }
     if (!line.budget.fits(most, departure.group.size())) {
-        desk->metrics.count("x402_budget_denied_total", {{"chain", line.config.id.text()}},
-                            static_cast<double>(departure.group.size()));
+        count_denied(*desk, line, departure.group.size());
         co_await note_budget_wait(desk, &line, most);
         co_await give_up(desk, departure.group, Event::over_budget, Reason::budget_exhausted);
         co_return nullptr;
     }
-    line.budget.reserve(most);
+    line.budget.reserve(most, payers);
     SlotPtr slot = co_await take_slot(desk, departure, *simulation, patience);
-    if (!slot) line.budget.release(most, U256{});
+    if (!slot) line.budget.release(most, U256{}, payers);
     co_return slot;
 }
 

@@ -79,6 +79,22 @@ Task<Result<void>> refresh_budget(DeskPtr desk, Line& line) {
     co_return Result<void>{};
 }
 
+Task<Result<void>> refresh_payers(DeskPtr desk, Line& line, const Payers& payers) {
+    if (!line.budget.limits_payers()) co_return Result<void>{};
+    PayerBook& book = line.budget.payers();
+    Payers each = payers;
+    std::sort(each.begin(), each.end());
+    each.erase(std::unique(each.begin(), each.end()), each.end());
+    const Instant since = desk->env.clock.now() - kDay;
+    for (std::size_t i = 0; i < each.size(); ++i) {
+        const U256 mark = book.mark(each[i]);
+        const auto spent = co_await desk->store.cost_of_payer_since(line.config.id, each[i], since);
+        if (!spent) co_return fail(spent.error());
+        book.refresh(each[i], *spent, mark);
+    }
+    co_return Result<void>{};
+}
+
 void finish(Desk& desk, const LivePtr& live, Ended ended) {
     X402_CHECK(!live->ended.has_value());
     const std::string outcome(outcome_word(ended));

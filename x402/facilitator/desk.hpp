@@ -119,6 +119,8 @@ void put_on(Desk& desk, const LivePtr& live);
 void take_off(Desk& desk, const LivePtr& live);
 // Reads what the network has cost in the last day, when that was not known lately.
 Task<Result<void>> refresh_budget(DeskPtr desk, Line& line);
+// Reads what these payers have cost in the last day, where that is limited. They are held.
+Task<Result<void>> refresh_payers(DeskPtr desk, Line& line, const Payers& payers);
 // Ends it for those who wait and takes it off the desk.
 void finish(Desk& desk, const LivePtr& live, Ended ended);
 // False when the couriers are to stop.

@@ -65,7 +65,7 @@ Task<void> fill(DeskPtr desk, Line* line, Lane* lane) {
     log::info("gap_filled", {{"signer", lane->signer}, {"slot", slot->slot.key}});
     ++lane->in_flight;
     line->open.push_back(slot);
-    line->budget.reserve(slot->reserved);
+    line->budget.reserve(slot->reserved, slot->payers);
     co_await launch(desk, line, slot);
 }
 

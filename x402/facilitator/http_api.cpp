@@ -75,6 +75,10 @@ net::Response error_answer(const Api& api, const Error& error) {
         refusal.expected =
             "at most " + std::to_string(api.config.pending_per_payer) + " payments without an end";
     }
+    if (error.detail == kPayersShare) {
+        refusal.field = "payer";
+        refusal.expected = "settlements that cost at most one payer's share of the day";
+    }
     return refusal_answer(refusal);
 }
 
@@ -160,6 +164,11 @@ void add_key(net::Response& response, const json::Object& extra) {
 Task<net::Response> unsettled_answer(Api& api, const ChainId& network, const Error& error) {
     net::Response response = error_answer(api, error);
     if (reason_of(error) != Reason::budget_exhausted) co_return response;
+    if (error.detail == kPayersShare) {
+        // What a payer cost is kept by the hour.
+        response.head.headers.set("Retry-After", "3600");
+        co_return response;
+    }
     const Duration wait = co_await api.service.budget_wait(network);
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait);
     response.head.headers.set("Retry-After", std::to_string(seconds.count()));

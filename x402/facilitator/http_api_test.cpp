@@ -453,6 +453,23 @@ TEST(HttpApi, AnExhaustedBudgetIsNobodysFaultAndSaysWhenToComeBack) {
     EXPECT_TRUE(live(world, spent_day));
 }
 
+Task<void> spent_share(Life& life) {
+    Site site(life);
+    const Answer paid = co_await post(site, "/settle", body_of(life.world, order("n1")));
+    EXPECT_EQ(paid.status, 200);
+    const Answer refused = co_await post(site, "/settle", body_of(life.world, order("n2")));
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.code(), "budget_exhausted");
+    EXPECT_EQ(refused.headers.get("Retry-After"), "3600");
+    EXPECT_NE(refused.body.find(R"("field":"payer")"), std::string::npos) << refused.body;
+    EXPECT_NE(refused.body.find("one payer's share of the day"), std::string::npos);
+}
+TEST(HttpApi, APayerWhoHasCostItsShareIsToldSo) {
+    World world;
+    world.ledger.limits = {{}, {}, {U256(100), "grain"}};
+    EXPECT_TRUE(live(world, spent_share));
+}
+
 Task<void> dearer_than_a_day(Life& life) {
     Site site(life);
     const Answer refused = co_await post(site, "/settle", body_of(life.world, order("n1")));

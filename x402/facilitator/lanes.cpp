@@ -166,7 +166,7 @@ void close_slot(const DeskPtr& desk, Line& line, const SlotPtr& slot, const U256
     std::erase(line.open, slot);
     Lane& lane = *slot->lane;
     --lane.in_flight;
-    line.budget.release(slot->reserved, cost);
+    line.budget.release(slot->reserved, cost, slot->payers);
     pump(desk, line, lane);
 }
 

@@ -26,20 +26,20 @@ Task<Result<void>> look_again(DeskPtr desk, Line* line, SlotPtr slot) {
     if (!simulation) co_return fail(simulation.error());
     if (!simulation->ok()) co_return fail(Errc::refused, "the network would refuse it by now");
     const U256 most = simulation->most.amount;
-    if (!line->budget.fits_more(slot->reserved, most, slot->payments.size()))
+    if (!line->budget.fits_more(slot->reserved, most, slot->payers))
         co_return fail(Errc::refused, "the budget has no room for what it costs by now");
-    line->budget.release(slot->reserved, U256{});
+    line->budget.release(slot->reserved, U256{}, slot->payers);
     slot->simulation = std::move(*simulation);
     slot->simulated = now;
     slot->reserved = most;
-    line->budget.reserve(most);
+    line->budget.reserve(most, slot->payers);
     co_return Result<void>{};
 }
 
 // A signature may cost more than its simulation said, because fees have risen between the two. One
 // that does not fit into the budget waits for room, or for a simulation that rules it out.
 Result<void> take_room(Line& line, SlotRun& slot, const Attempt& attempt) {
-    if (!line.budget.fits_more(slot.reserved, attempt.most.amount, slot.payments.size()))
+    if (!line.budget.fits_more(slot.reserved, attempt.most.amount, slot.payers))
         return fail(Errc::unavailable, "the budget has no room for it now");
     reserve_for(line, slot, attempt);
     return {};
@@ -124,8 +124,8 @@ Task<void> launch(DeskPtr desk, Line* line, SlotPtr slot) {
 void reserve_for(Line& line, SlotRun& slot, const Attempt& attempt) {
     const U256& most = attempt.most.amount;
     if (most <= slot.reserved) return;
-    line.budget.release(slot.reserved, U256{});
-    line.budget.reserve(most);
+    line.budget.release(slot.reserved, U256{}, slot.payers);
+    line.budget.reserve(most, slot.payers);
     slot.reserved = most;
 }
 

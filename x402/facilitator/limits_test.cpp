@@ -3,6 +3,8 @@
 // time of a stop. No neighbour uses up another's share.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "x402/facilitator/answers.hpp"
 #include "x402/facilitator/budget_book.hpp"
 #include "x402/facilitator/test_world.hpp"
@@ -32,6 +34,8 @@ Budget day_of(std::uint64_t amount) {
     return {{U256(amount), "grain"}, {}};
 }
 
+const Payers kOne{"ann"};
+
 TEST(BudgetBook, ASpendingWhileTheStoreIsReadIsNotForgotten) {
     BudgetBook book(day_of(100));
     book.reserve(U256(30));
@@ -47,13 +51,13 @@ TEST(BudgetBook, ASpendingWhileTheStoreIsReadIsNotForgotten) {
 TEST(BudgetBook, MoreForTheSameSlot) {
     BudgetBook book(Budget{{U256(100), "grain"}, {U256(45), "grain"}});
     book.reserve(U256(40));
-    EXPECT_TRUE(book.fits_more(U256(40), U256(45), 1));
-    EXPECT_FALSE(book.fits_more(U256(40), U256(46), 1)) << "dearer than one payment may be";
-    EXPECT_TRUE(book.fits_more(U256(40), U256(90), 2));
-    EXPECT_TRUE(book.fits_more(U256(40), U256(30), 1)) << "less always fits";
+    EXPECT_TRUE(book.fits_more(U256(40), U256(45), kOne));
+    EXPECT_FALSE(book.fits_more(U256(40), U256(46), kOne)) << "dearer than one payment may be";
+    EXPECT_TRUE(book.fits_more(U256(40), U256(90), {"ann", "bob"}));
+    EXPECT_TRUE(book.fits_more(U256(40), U256(30), kOne)) << "less always fits";
     book.reserve(U256(56));
-    EXPECT_TRUE(book.fits_more(U256(40), U256(44), 1));
-    EXPECT_FALSE(book.fits_more(U256(40), U256(45), 1)) << "more than the day has left";
+    EXPECT_TRUE(book.fits_more(U256(40), U256(44), kOne));
+    EXPECT_FALSE(book.fits_more(U256(40), U256(45), kOne)) << "more than the day has left";
 }
 
 TEST(BudgetBook, IsReadAgainWhenToldSo) {
@@ -160,6 +164,148 @@ TEST(Budget, WhatWasSpentBeforeARestartCounts) {
     world.ledger.simulate_errors = 0;
     EXPECT_TRUE(live(world, third_does_not_fit));
     EXPECT_EQ(world.ledger.broadcasts, 2U);
+}
+
+Order order_of(const std::string& payer, const std::string& nonce) {
+    Order made = order(nonce);
+    made.payer = payer;
+    return made;
+}
+
+Budget share_of_day(std::uint64_t amount) {
+    return {{U256(100'000), "grain"}, {}, {U256(amount), "grain"}};
+}
+
+TEST(PayerBook, ATransactionIsSharedAlike) {
+    BudgetBook book(share_of_day(100));
+    const Payers three{"ann", "bob", "ann"};
+    EXPECT_TRUE(book.fits_payer("ann", three, U256(150)));
+    EXPECT_FALSE(book.fits_payer("ann", three, U256(151))) << "101 of 151, rounded up";
+    EXPECT_TRUE(book.fits_payer("bob", three, U256(300)));
+    EXPECT_TRUE(book.fits_payer("", {"", "ann"}, U256(900))) << "nobody's";
+    book.reserve(U256(150), three);
+    EXPECT_TRUE(book.payer_exhausted("ann"));
+    EXPECT_FALSE(book.payer_exhausted("bob"));
+    EXPECT_TRUE(book.fits_payer("bob", {"bob"}, U256(50)));
+    EXPECT_FALSE(book.fits_payer("bob", {"bob"}, U256(51)));
+    EXPECT_TRUE(book.fits_more(U256(150), U256(150), three));
+    EXPECT_FALSE(book.fits_more(U256(150), U256(153), three)) << "a dearer attempt counts too";
+    book.set_limits(share_of_day(200));
+    EXPECT_FALSE(book.payer_exhausted("ann")) << "another limit, the same book";
+    EXPECT_TRUE(book.fits_payer("ann", {"ann"}, U256(100)));
+    EXPECT_FALSE(book.fits_payer("ann", {"ann"}, U256(101)));
+    book.release(U256(150), U256(90), three);
+    EXPECT_EQ(book.payers().size(), 0U) << "the store knows the rest";
+}
+
+TEST(PayerBook, WhatEndsWhileTheStoreIsReadIsNotForgotten) {
+    BudgetBook book(share_of_day(100));
+    book.reserve(U256(60), kOne);
+    {
+        const PayersHeld held(book.payers(), kOne);
+        const U256 mark = book.payers().mark("ann");
+        book.release(U256(60), U256(50), kOne);
+        book.payers().refresh("ann", U256(5), mark);
+        EXPECT_TRUE(book.fits_payer("ann", kOne, U256(45)));
+        EXPECT_FALSE(book.fits_payer("ann", kOne, U256(46)));
+    }
+    EXPECT_EQ(book.payers().size(), 0U);
+}
+
+bool is_for_payer(const Result<SettleResponse>& answer) {
+    return !answer && reason_of(answer.error()) == Reason::budget_exhausted &&
+           answer.error().detail == kPayersShare;
+}
+
+Task<void> spends_its_share(Life& life) {
+    life.world.ledger.balances["bob"] = U256(1'000);
+    for (const char* nonce : {"n1", "n2"}) {
+        const auto answer = co_await settle(life, order(nonce));
+        EXPECT_TRUE(answer && answer->success);
+    }
+    const auto third = co_await settle(life, order("n3"));
+    EXPECT_TRUE(is_for_payer(third));
+    const auto status = co_await life.service.settlement(key_of(order("n3")), 0s);
+    EXPECT_FALSE(*status) << "it was not even claimed";
+    const auto other = co_await settle(life, order_of("bob", "b1"));
+    EXPECT_TRUE(other && other->success) << "everybody else is served";
+}
+Task<void> has_spent_its_share(Life& life) {
+    const auto again = co_await settle(life, order("n3"));
+    EXPECT_TRUE(is_for_payer(again));
+    life.world.clock.advance(25h);
+    Order later = order("n3");
+    later.valid_s = 200'000;
+    const auto next_day = co_await settle(life, later);
+    EXPECT_TRUE(next_day && next_day->success);
+}
+TEST(Budget, APayersShareHoldsOverARestart) {
+    World world;
+    world.ledger.limits = share_of_day(200);
+    EXPECT_TRUE(live(world, spends_its_share));
+    EXPECT_TRUE(live(world, has_spent_its_share));
+}
+
+// The claim knows nothing yet of what it will cost: before a slot is taken, it is known.
+Task<void> has_much_in_flight(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    ledger.balances["bob"] = U256(1'000);
+    const std::vector<Later> asked{settle_later(life, order("n1")), settle_later(life, order("n2")),
+                                   settle_later(life, order("n3"))};
+    const Later other = settle_later(life, order_of("bob", "b1"));
+    const bool sent = co_await until(life, [&] { return ledger.broadcasts == 3; }, 20s);
+    EXPECT_TRUE(sent) << "two of ann's, and bob's";
+    const auto refused = std::count_if(asked.begin(), asked.end(), [](const Later& each) {
+        return each->has_value() && is_for_payer(**each);
+    });
+    EXPECT_EQ(refused, 1);
+    const std::string page = life.metrics.render();
+    EXPECT_NE(page.find("x402_budget_denied_total{chain=\"fake:one\"} 1"), std::string::npos);
+    co_await breathe(life);
+}
+Task<void> still_has_it_in_flight(Life& life) {
+    const auto fourth = co_await settle(life, order("n4"));
+    EXPECT_TRUE(is_for_payer(fourth)) << "a restart knows what is in flight";
+    life.world.ledger.auto_mine = true;
+    life.world.ledger.mine();
+    for (const char* nonce : {"n1", "n2", "n3"}) {
+        const auto status = co_await life.service.settlement(key_of(order(nonce)), 30s);
+        EXPECT_NE((*status)->outcome, Outcome::unknown);
+    }
+}
+TEST(Budget, APayersShareCountsWhatIsInFlight) {
+    World world;
+    world.ledger.auto_mine = false;
+    world.ledger.shareable = false;
+    world.ledger.limits = share_of_day(299);
+    EXPECT_TRUE(live(world, has_much_in_flight));
+    EXPECT_TRUE(live(world, still_has_it_in_flight));
+}
+
+Task<void> shares_with_a_spender(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    ledger.balances["bob"] = ledger.balances["cid"] = U256(1'000);
+    const Later first = settle_later(life, order_of("cid", "c1"));
+    const bool sent = co_await until(life, [&] { return ledger.broadcasts == 1; });
+    EXPECT_TRUE(sent);
+    // These gather behind the first, and leave together.
+    const Later one = settle_later(life, order("n1"));
+    const Later two = settle_later(life, order("n2"));
+    const Later bobs = settle_later(life, order_of("bob", "b1"));
+    co_await breathe(life);
+    ledger.auto_mine = true;
+    ledger.mine();
+    const bool done = co_await until(life, [&] { return *first && *one && *two && *bobs; });
+    EXPECT_TRUE(done);
+    EXPECT_TRUE(is_for_payer(**one) && is_for_payer(**two));
+    EXPECT_TRUE((**bobs) && (**bobs)->success) << "its neighbours go without the spender";
+}
+TEST(Budget, APayersShareHurtsNoNeighbour) {
+    World world;
+    world.ledger.auto_mine = false;
+    world.ledger.limits = share_of_day(199);
+    world.ledger.cost_each = U256(100);
+    EXPECT_TRUE(live(world, shares_with_a_spender));
 }
 
 Order order_on(const std::string& network, const std::string& nonce) {

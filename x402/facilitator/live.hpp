@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "x402/base/sync.hpp"
+#include "x402/facilitator/payer_book.hpp"
 #include "x402/facilitator/pipeline.hpp"
 #include "x402/facilitator/replay_guard.hpp"
 #include "x402/facilitator/settlement_fsm.hpp"
@@ -30,6 +31,7 @@ struct Ended {
     How how = How::look_again;
     SettleResponse response;
     Reason reason = Reason::unavailable;
+    std::string detail = {};  // unavailable: what is to be said of it; empty: the usual
 };
 
 // One payment being settled. Shared, because those who wait outlive its place on the desk.
@@ -64,6 +66,7 @@ struct SlotRun {
     store::SlotName name;
     Group payments;                // null: final already, found on start
     std::vector<PaymentKey> keys;  // of the payments, in the same order
+    Payers payers;                 // of the payments as well; empty: not known, final already
     std::vector<Action> actions;
     Simulation simulation;
     U256 reserved;  // of the budget: what the dearest of its attempts could cost

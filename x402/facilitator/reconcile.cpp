@@ -9,6 +9,7 @@
 #include "x402/facilitator/departure.hpp"
 #include "x402/facilitator/runner.hpp"
 #include "x402/facilitator/slot_records.hpp"
+#include "x402/facilitator/taking.hpp"
 #include "x402/protocol/version.hpp"
 
 namespace x402::facilitator {
@@ -70,7 +71,8 @@ void put_on_desk(const DeskPtr& desk, Line& line, const SlotPtr& slot, Group gro
     }
     ++slot->lane->in_flight;
     slot->lane->gap.suspected = true;
-    line.budget.reserve(slot->reserved);
+    slot->payers = payers_of(slot->payments);
+    line.budget.reserve(slot->reserved, slot->payers);
     line.open.push_back(slot);
     if (slot->phase != SlotPhase::taken) return;
     slot->busy = true;

@@ -105,7 +105,7 @@ Task<void> run_payment(DeskPtr desk, LivePtr live) {
     }
 }
 
-Task<void> end_unavailable(DeskPtr desk, LivePtr live, Reason reason) {
+Task<void> end_unavailable(DeskPtr desk, LivePtr live, Reason reason, std::string detail) {
     const Gate::Pass pass = desk->gate.enter();
     if (!pass) co_return;
     const store::PaymentEnd end = failed_end(*live, refuse(reason), "");
@@ -115,6 +115,7 @@ Task<void> end_unavailable(DeskPtr desk, LivePtr live, Reason reason) {
     Ended ended;
     ended.how = written ? Ended::How::unavailable : Ended::How::look_again;
     ended.reason = reason;
+    ended.detail = std::move(detail);
     finish(*desk, live, std::move(ended));
 }
 

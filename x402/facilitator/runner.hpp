@@ -22,7 +22,7 @@ void start_payment(const DeskPtr& desk, const LivePtr& live);
 // In `doubted`: what the network knows decides how it ends, however long that takes.
 Task<void> resolve_doubt(DeskPtr desk, LivePtr live);
 // Ends a run that nothing of can be mined, without fault of the payer.
-Task<void> end_unavailable(DeskPtr desk, LivePtr live, Reason reason);
+Task<void> end_unavailable(DeskPtr desk, LivePtr live, Reason reason, std::string detail = {});
 
 // The network's word on a payment, in the words of the state machine.
 struct Word {

@@ -55,8 +55,9 @@ Task<MaybeAnswer> answer_ended(DeskPtr desk, const Ask& ask, LivePtr live, bool 
         case Ended::How::look_again:
             co_return std::nullopt;
         case Ended::How::unavailable: {
-            Answer trouble =
-                not_judged(Errc::unreachable, ended.reason, "given up before anything was sent");
+            const std::string said =
+                ended.detail.empty() ? "given up before anything was sent" : ended.detail;
+            Answer trouble = not_judged(Errc::unreachable, ended.reason, said);
             co_return trouble;
         }
         case Ended::How::failed:
@@ -98,6 +99,22 @@ store::PaymentRecord intent_of(const Desk& desk, const Ask& ask) {
     return record;
 }
 
+// Whether this payer alone has cost too much today.
+Task<std::optional<Error>> payer_cannot_begin(DeskPtr desk, LivePtr live) {
+    Line& line = *live->line;
+    const Payers payers{live->record.payer};
+    const PayersHeld held(line.budget.payers(), payers);
+    const auto read = co_await refresh_payers(desk, line, payers);
+    if (!read) {
+        co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(read.error()))
+            .error();
+    }
+    if (!line.budget.payer_exhausted(live->record.payer)) co_return std::nullopt;
+    desk->metrics.count("x402_budget_denied_total", {{"chain", line.config.id.text()}});
+    co_return not_judged(Errc::unreachable, Reason::budget_exhausted, std::string(kPayersShare))
+        .error();
+}
+
 // Why nothing may be begun now; nothing when it may.
 Task<std::optional<Error>> cannot_begin(DeskPtr desk, LivePtr live) {
     if (desk->draining) {
@@ -121,7 +138,7 @@ Task<std::optional<Error>> cannot_begin(DeskPtr desk, LivePtr live) {
         co_return not_judged(Errc::unreachable, Reason::unavailable, to_string(read.error()))
             .error();
     }
-    if (!line.budget.exhausted()) co_return std::nullopt;
+    if (!line.budget.exhausted()) co_return co_await payer_cannot_begin(desk, live);
     desk->metrics.count("x402_budget_denied_total", {{"chain", line.config.id.text()}});
     const U256 least(1);
     co_await note_budget_wait(desk, &line, least);
@@ -150,6 +167,7 @@ Task<MaybeAnswer> claim(DeskPtr desk, const Ask& ask, LivePtr live) {
         Ended ended;
         ended.how = Ended::How::unavailable;
         ended.reason = reason_of(*trouble);
+        if (trouble->detail == kPayersShare) ended.detail = trouble->detail;
         withdraw(desk, live, std::move(ended));
         co_return Answer(fail(*trouble));
     }

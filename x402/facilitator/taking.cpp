@@ -49,6 +49,7 @@ SlotPtr make_slot(const SlotWish& wish, const Slot& slot) {
     run->name = {wish.line->config.id, wish.lane->signer, slot.key};
     run->payments = wish.group;
     for (const LivePtr& live : wish.group) run->keys.push_back(live->record.key);
+    run->payers = payers_of(wish.group);
     run->actions = actions_of(wish.group);
     run->simulation = wish.simulation;
     run->reserved = wish.simulation.most.amount;
@@ -86,6 +87,12 @@ std::vector<Action> actions_of(const Group& group) {
     for (const LivePtr& live : group)
         actions.insert(actions.end(), live->actions.begin(), live->actions.end());
     return actions;
+}
+
+Payers payers_of(const Group& group) {
+    Payers payers;
+    for (const LivePtr& live : group) payers.push_back(live ? live->record.payer : std::string{});
+    return payers;
 }
 
 bool comes_before(const Slot& left, const Slot& right) {

@@ -38,6 +38,7 @@ Task<void> await_turn(Lane& lane);
 Task<Result<SlotPtr>> try_slot(DeskPtr desk, const SlotWish& wish);
 
 std::vector<Action> actions_of(const Group& group);
+Payers payers_of(const Group& group);
 // Keys that count are decimal: the shorter is the smaller. A gap that was filled later is older all
 // the same.
 bool comes_before(const Slot& left, const Slot& right);

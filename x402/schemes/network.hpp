@@ -117,6 +117,9 @@ struct Funds {
 struct Budget {
     Cost per_day;  // all signers together
     Cost per_payment;
+    // What one payer's settlements may cost, so that no wallet uses up everybody's day. The
+    // payments of a transaction share its cost alike.
+    Cost per_payer_per_day = {};
 };
 
 class Network {
