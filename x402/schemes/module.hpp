@@ -86,6 +86,8 @@ public:
     virtual std::vector<const ServerScheme*> server_schemes() const = 0;
     virtual const WalletProvider& wallets() const noexcept = 0;
     virtual const IdentityVerifier* identity() const noexcept { return nullptr; }
+    // How long a payment lives from its signature, where the network says it and not the payer.
+    virtual std::optional<Duration> lifetime() const { return std::nullopt; }
 };
 
 }  // namespace x402

@@ -230,6 +230,49 @@ Result<void> refuse_shadowed(const Config& config) {
     return {};
 }
 
+// The shortest life of the payments that a route takes, where a network limits it.
+std::optional<Duration> lifetime_of(const RouteConfig& route, const Modules& modules) {
+    std::optional<Duration> shortest;
+    for (const OfferConfig& offer : route.offers) {
+        const auto lifetime = modules.of(offer.asset.id.network)->lifetime();
+        if (lifetime && (!shortest || *lifetime < *shortest)) shortest = lifetime;
+    }
+    return shortest;
+}
+
+std::string seconds_text(Duration time) {
+    return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count()) + " s";
+}
+
+// The waits of a route, shorter by default where its payments live for less; nothing that was
+// written is changed.
+Result<void> set_waits(RouteConfig& route, const Tree& section, const Tree& root,
+                       const RouteDefaults& defaults) {
+    route.pending_wait = defaults.config.pending_wait;
+    const auto lifetime = lifetime_of(route, defaults.modules);
+    if (!lifetime) return {};
+    const Tree* upstream = section.find("upstream_timeout");
+    const Tree* pending = root.find("pending_wait");
+    if (upstream == nullptr) route.upstream_timeout = *lifetime / 4;
+    if (pending == nullptr) route.pending_wait = *lifetime / 2;
+    if (needed_time(route) <= *lifetime) return {};
+    const bool waits_too_long = pending != nullptr && route.pending_wait > *lifetime / 2;
+    const Tree* fault = waits_too_long ? pending : upstream;
+    const Duration other = waits_too_long ? route.upstream_timeout : route.pending_wait;
+    const auto room = std::chrono::floor<std::chrono::seconds>(*lifetime - kMargin - other);
+    std::string remedy = "shorten upstream_timeout and pending_wait";
+    if (fault != nullptr && room > Duration::zero()) {
+        remedy = std::string(waits_too_long ? "pending_wait" : "upstream_timeout") + " = \"" +
+                 std::to_string(room.count()) + "s\" fits, or leave it out";
+    }
+    return (fault != nullptr ? *fault : section)
+        .wrong("a payment for \"" + route.pattern.text + "\" lives for " + seconds_text(*lifetime) +
+                   " on one of its networks: upstream_timeout + "
+                   "pending_wait + 10 s is " +
+                   seconds_text(needed_time(route)),
+               remedy);
+}
+
 Result<void> read_routes(Config& config, const Tree& root, const RouteDefaults& defaults) {
     const Tree* routes = root.find("routes");
     if (routes == nullptr || routes->items().empty()) {
@@ -238,12 +281,9 @@ Result<void> read_routes(Config& config, const Tree& root, const RouteDefaults& 
     }
     for (const Tree& section : routes->items()) {
         X402_TRY(RouteConfig route, read_route(section, defaults));
-        if (config.pending_wait + route.upstream_timeout + kMargin >
-                std::chrono::seconds(route.max_timeout_seconds) &&
-            !route.free) {
-            const auto least =
-                std::chrono::ceil<std::chrono::seconds>(needed_time(route, config.pending_wait))
-                    .count();
+        X402_TRY_VOID(set_waits(route, section, root, defaults));
+        if (needed_time(route) > std::chrono::seconds(route.max_timeout_seconds) && !route.free) {
+            const auto least = std::chrono::ceil<std::chrono::seconds>(needed_time(route)).count();
             return section.wrong("a payment of " + std::to_string(route.max_timeout_seconds) +
                                      " s may expire before it is settled: upstream_timeout + "
                                      "pending_wait + 10 s is " +
@@ -301,8 +341,8 @@ Result<void> refuse_unprovable(const Config& config, const Tree& root, std::size
 
 }  // namespace
 
-Duration needed_time(const RouteConfig& route, Duration pending_wait) {
-    return route.upstream_timeout + pending_wait + kMargin;
+Duration needed_time(const RouteConfig& route) {
+    return route.upstream_timeout + route.pending_wait + kMargin;
 }
 
 Result<Config> read_config(const Tree& root, const Modules& modules, std::string base_dir) {

@@ -46,6 +46,7 @@ struct RouteConfig {
     SettleTiming timing;
     std::int64_t max_timeout_seconds = 300;
     Duration upstream_timeout = std::chrono::seconds(30);
+    Duration pending_wait{};  // the gateway's, or less where its payments live for less
     Duration replay = std::chrono::minutes(10);
     std::size_t max_held = limits::kHeldAnswerBytes;
     std::size_t max_body = limits::kRequestBodyBytes;
@@ -77,6 +78,6 @@ Result<Config> read_config(const Tree& root, const Modules& modules, std::string
 
 // What a payment must stay usable for: the upstream's time, the wait for a pending settlement, and
 // a margin.
-Duration needed_time(const RouteConfig& route, Duration pending_wait);
+Duration needed_time(const RouteConfig& route);
 
 }  // namespace x402::server

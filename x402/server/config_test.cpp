@@ -10,12 +10,16 @@
 namespace x402::server {
 namespace {
 
-Result<Config> read(const std::string& text) {
-    static const auto modules = testing::make_toy_modules();
+Result<Config> read(const std::string& text, const Modules& modules) {
     X402_TRY(const Tree tree, ops::parse_toml(text, "gateway.toml"));
-    X402_TRY(Config config, read_config(tree, *modules, "."));
+    X402_TRY(Config config, read_config(tree, modules, "."));
     X402_TRY_VOID(ops::refuse_unread(tree));
     return config;
+}
+
+Result<Config> read(const std::string& text) {
+    static const auto modules = testing::make_toy_modules();
+    return read(text, *modules);
 }
 
 const char* const kWhole = R"(listen = "127.0.0.1:0"
@@ -114,6 +118,7 @@ networks = ["toy:one"]
     const RouteConfig& route = config->routes.front();
     EXPECT_EQ(route.max_timeout_seconds, 300);
     EXPECT_EQ(route.upstream_timeout, std::chrono::seconds(30));
+    EXPECT_EQ(route.pending_wait, std::chrono::seconds(60));
     EXPECT_EQ(route.replay, std::chrono::minutes(10));
     EXPECT_EQ(route.offers.front().pay_to, "toy1seller");
 }
@@ -330,6 +335,57 @@ TEST(ReadConfig, ProofByTheChainNeedsAChainToAsk) {
         const std::string section = "[networks.\"" + std::string(row.missing) + "\"]";
         EXPECT_NE(config.error().next.find(section), std::string::npos) << config.error().next;
     }
+}
+
+TEST(ReadConfig, WhereThePaymentsLiveBrieflyTheWaitsAreShort) {
+    struct Row {
+        const char* name;
+        Duration lifetime;
+        std::string top;    // line 4
+        std::string route;  // line 9
+        Duration upstream;
+        Duration pending;
+        const char* place;  // none: it is good
+        const char* next;
+    };
+    using std::chrono::seconds;
+    const Row rows[] = {
+        {"nothing written", seconds(60), "", "", seconds(15), seconds(30), "", ""},
+        {"a longer life", seconds(240), "", "", seconds(60), seconds(120), "", ""},
+        {"written", seconds(60), "pending_wait = \"10s\"", "upstream_timeout = \"40s\"",
+         seconds(40), seconds(10), "", ""},
+        {"half written", seconds(60), "pending_wait = \"31s\"", "", seconds(15), seconds(31), "",
+         ""},
+        {"no room for the upstream", seconds(60), "", "upstream_timeout = \"21s\"", {}, {},
+         "gateway.toml:9: routes[0].upstream_timeout", "upstream_timeout = \"20s\" fits"},
+        {"waits too long", seconds(60), "pending_wait = \"60s\"", "", {}, {},
+         "gateway.toml:4: pending_wait", "pending_wait = \"35s\" fits"},
+        {"waits too long beside", seconds(60), "pending_wait = \"40s\"",
+         "upstream_timeout = \"20s\"", {}, {}, "gateway.toml:4: pending_wait",
+         "pending_wait = \"30s\" fits"},
+        {"hardly any life", seconds(12), "", "", {}, {}, "gateway.toml:5: routes[0]", "shorten"},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        const auto modules = testing::make_toy_modules(row.lifetime);
+        const auto config = read(
+            kHead + row.top + "\n" + kRoute + "price = \"$1\"\n" + row.route + "\n", *modules);
+        if (*row.place == 0) {
+            ASSERT_TRUE(config) << to_string(config.error());
+            EXPECT_EQ(config->routes[0].upstream_timeout, row.upstream);
+            EXPECT_EQ(config->routes[0].pending_wait, row.pending);
+            continue;
+        }
+        ASSERT_FALSE(config);
+        EXPECT_NE(config.error().detail.find(row.place), std::string::npos)
+            << config.error().detail;
+        EXPECT_NE(config.error().detail.find("lives for"), std::string::npos);
+        EXPECT_NE(config.error().next.find(row.next), std::string::npos) << config.error().next;
+    }
+    const auto free = read(kHead + "[[routes]]\nmatch = \"GET /a\"\nfree = true\n",
+                           *testing::make_toy_modules(seconds(60)));
+    ASSERT_TRUE(free) << to_string(free.error());
+    EXPECT_EQ(free->routes[0].upstream_timeout, seconds(30)) << "nothing is paid there";
 }
 
 TEST(ReadConfig, WithoutFacilitatorsTheOneInsideNeedsANetwork) {

@@ -204,9 +204,10 @@ TEST(GatewayLimits, TheUpstreamsTimeCoversTheHeldBody) {
 
 // Where no time is signed, a payment lives from when it came.
 TEST(GatewayLimits, APaymentWithoutASignedTimeMustLiveLongEnough) {
-    World world(with("[[routes]]\nmatch = \"GET /weather\"\nprice = \"$0.001\"\n"
-                     "networks = [\"toy:one\"]\nupstream_timeout = \"1s\"\n",
-                     "pending_wait = \"1s\""));
+    World world(
+        with("[[routes]]\nmatch = \"GET /weather\"\nprice = \"$0.001\"\n"
+             "networks = [\"toy:one\"]\nupstream_timeout = \"1s\"\n",
+             "pending_wait = \"1s\""));
     const json::Object required = world.offers_of("/weather");
     json::Object payload{
         {"payer", "toy1alice"}, {"nonce", "1"}, {"amount", "1000"}, {"livesFor", 11}};
@@ -220,6 +221,20 @@ TEST(GatewayLimits, APaymentWithoutASignedTimeMustLiveLongEnough) {
     ASSERT_TRUE(grant);
     EXPECT_LE(grant->usable_until, grant->created + std::chrono::seconds(60));
     EXPECT_GT(grant->usable_until, grant->created + std::chrono::seconds(50));
+}
+
+// Where payments live briefly, the waits are short by themselves.
+TEST(GatewayLimits, ARouteAsksForNoMoreThanItsPaymentsLive) {
+    WorldOptions options = with(
+        "[[routes]]\nmatch = \"GET /weather\"\nprice = \"$0.001\"\n"
+        "networks = [\"toy:one\"]\nupstream_timeout = \"1s\"\n");
+    options.lifetime = std::chrono::seconds(24);
+    World world(std::move(options));
+    const json::Object required = world.offers_of("/weather");
+    const json::Object payload{
+        {"payer", "toy1alice"}, {"nonce", "1"}, {"amount", "1000"}, {"livesFor", 24}};
+    EXPECT_EQ(world.send({"/weather", "GET", {}, World::payment(required, payload), {}}).status,
+              200);
 }
 
 // A body that came so slowly that its payment is about to die: the money is not asked for, and

@@ -279,7 +279,7 @@ std::optional<Refusal> PaidCall::judge_here(std::size_t offer) const {
     const ServerScheme& scheme = *route_.offers[offer].scheme;
     const ServerCheck checked = scheme.check(Payment{payload_, payload_.accepted}, std::nullopt);
     if (checked.verdict.refusal) return checked.verdict.refusal;
-    const Instant needed = now() + needed_time(config_, visit_.site->config->pending_wait);
+    const Instant needed = now() + needed_time(config_);
     if (usable_until() >= needed) return std::nullopt;
     return expires_too_soon(needed);
 }

@@ -121,7 +121,7 @@ Task<Event> PaidCall::settle() {
     if (config_.replay > Duration::zero()) start.answer = held_;
     const net::Executor here = co_await net::this_executor();
     const auto settlement = settle_grant(visit_.desk, std::move(start), here);
-    const SettlementView view = co_await settlement->wait(visit_.site->config->pending_wait);
+    const SettlementView view = co_await settlement->wait(config_.pending_wait);
     co_return read_settlement(view);
 }
 

@@ -178,7 +178,7 @@ Task<PaidCall::Awaited> PaidCall::await_record() {
     }
     const net::Executor here = co_await net::this_executor();
     const auto settlement = settle_grant(visit_.desk, std::move(*start), here);
-    const SettlementView view = co_await settlement->wait(visit_.site->config->pending_wait);
+    const SettlementView view = co_await settlement->wait(config_.pending_wait);
     const Event event = read_settlement(view);
     if (event == Event::settled) {
         // The settlement may have kept the answer longer than the record we read.

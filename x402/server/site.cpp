@@ -133,6 +133,7 @@ Result<std::shared_ptr<Site>> build_site(std::shared_ptr<const Config> config,
                                             config->warnings,
                                             {},
                                             {}});
+    site->unsold_config.pending_wait = config->pending_wait;
     site->unsold.config = &site->unsold_config;
     X402_TRY(const auto parts, net::split_url(config->origin));
     site->origin_scheme = parts.scheme;

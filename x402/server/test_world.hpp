@@ -23,7 +23,8 @@ namespace x402::server::testing {
 
 // One network "toy:one" with a dollar token; payload {payer, nonce, amount, validUntil},
 // or with livesFor, in seconds, where no time is signed.
-std::unique_ptr<Modules> make_toy_modules();
+// `lifetime`: of its payments.
+std::unique_ptr<Modules> make_toy_modules(std::optional<Duration> lifetime = std::nullopt);
 
 // Opens once; whoever waits goes on. At most ten seconds.
 class Latch {
@@ -85,6 +86,7 @@ struct WorldOptions {
     std::size_t most_per_payer = kMostPerPayer;
     Duration housekeeping = std::chrono::minutes(1);
     std::string facilitators = "[\"http://127.0.0.1:1\"]";  // one, whatever is said of it
+    std::optional<Duration> lifetime = std::nullopt;        // of the network's payments
 };
 
 struct Pay {

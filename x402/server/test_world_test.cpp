@@ -92,6 +92,8 @@ public:
 
 class ToyModule final : public ChainModule {
 public:
+    explicit ToyModule(std::optional<Duration> lifetime) : lifetime_(lifetime) {}
+    std::optional<Duration> lifetime() const override { return lifetime_; }
     std::string_view family() const noexcept override { return "toy"; }
     std::span<const KnownNetwork> networks() const noexcept override { return networks_; }
     std::span<const AssetInfo> assets() const noexcept override { return assets_; }
@@ -125,6 +127,7 @@ private:
     std::vector<AssetInfo> assets_{toy_asset("USDC", 6, true), toy_asset("GOLD", 2, false)};
     ToyScheme scheme_;
     NoWallets wallets_;
+    std::optional<Duration> lifetime_;
 };
 
 // The body in two halves, or byte by byte; it may be that nobody listens any more.
@@ -212,9 +215,9 @@ Task<void> fetch_into(net::HttpClient& http, net::ClientRequest request, net::Cl
 
 }  // namespace
 
-std::unique_ptr<Modules> make_toy_modules() {
+std::unique_ptr<Modules> make_toy_modules(std::optional<Duration> lifetime) {
     auto modules = std::make_unique<Modules>();
-    EXPECT_TRUE(modules->add(std::make_unique<ToyModule>()).has_value());
+    EXPECT_TRUE(modules->add(std::make_unique<ToyModule>(lifetime)).has_value());
     return modules;
 }
 
@@ -301,7 +304,7 @@ SettleResponse not_settled(const std::string& reason, const std::string& transac
 
 World::World(WorldOptions options) : facilitators_(options.facilitators) {
     script = options.script ? options.script : std::make_shared<ScriptedFacilitator::Script>();
-    modules_ = make_toy_modules();
+    modules_ = make_toy_modules(options.lifetime);
     clock_ = make_system_clock();
     random_ = make_system_random();
     metrics_ = std::make_unique<ops::Metrics>();
