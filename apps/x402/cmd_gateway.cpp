@@ -12,6 +12,7 @@
 #include "x402/ops/config.hpp"
 #include "x402/server/gateway.hpp"
 #include "x402/server/quote.hpp"
+#include "x402/server/recipients.hpp"
 #include "x402/store/open.hpp"
 #include "x402/transports/facilitator_client.hpp"
 
@@ -90,18 +91,24 @@ struct EndOfRuntime {
     ~EndOfRuntime() { runtime.end(); }
 };
 
-// Opens a network for proof. What it claims must hold; that it cannot be asked right now stops
-// nothing.
-Task<Result<Chain*>> open_for_proof(House& house, const World& world, const server::Config& config,
-                                    const ChainId& network) {
-    const Tree* sections = house.loaded.tree.find("networks");
+NetworkSetup proof_setup(const Loaded& loaded, const World& world, const server::Config& config,
+                         const ChainId& network) {
+    const Tree* sections = loaded.tree.find("networks");
     NetworkSetup setup;
     setup.network = network;
     setup.section = sections == nullptr ? nullptr : sections->find(network.text());
     setup.assets = AssetShelf(config.assets, world.modules).configured_on(network);
-    setup.base_dir = house.loaded.base_dir;
+    setup.base_dir = loaded.base_dir;
     setup.with_signers = false;
-    X402_CO_TRY(std::unique_ptr<Chain> chain, world.modules.of(network)->connect(std::move(setup)));
+    return setup;
+}
+
+// Opens a network for proof. What it claims must hold; that it cannot be asked right now stops
+// nothing.
+Task<Result<Chain*>> open_for_proof(House& house, const World& world, const server::Config& config,
+                                    const ChainId& network) {
+    X402_CO_TRY(std::unique_ptr<Chain> chain, world.modules.of(network)->connect(proof_setup(
+                                                  house.loaded, world, config, network)));
     const Result<void> proven = co_await chain->prove();
     if (!proven && !proven.error().retryable) co_return fail(proven.error());
     if (!proven)
@@ -207,6 +214,39 @@ Result<void> serve_until_stopped(House& house, World& world, server::Config conf
     return {};
 }
 
+// Opened with the endpoints of the file, for looking only.
+Result<std::vector<Chain*>> open_for_check(House& house, const World& world,
+                                           const server::Config& config) {
+    std::vector<Chain*> chains;
+    for (const ChainId& network : config.networks) {
+        X402_TRY(auto chain, world.modules.of(network)->connect(
+                                 proof_setup(house.loaded, world, config, network)));
+        chains.push_back(chain.get());
+        house.opened.push_back(std::move(chain));
+    }
+    return chains;
+}
+
+Task<void> ask_recipients(const server::Config& config, std::vector<Chain*> chains,
+                          net::Executor executor, server::RecipientFindings& found) {
+    found = co_await server::check_recipients(config, std::move(chains), executor,
+                                              server::kAskRecipients);
+}
+
+// A good file, and whether the networks that it names have something against its recipients.
+Result<int> check(House& house, const World& world, server::Config& config,
+                  const RoleFlags& flags) {
+    X402_TRY(std::vector<Chain*> chains, open_for_check(house, world, config));
+    house.runtime->start();
+    const EndOfRuntime end{*house.runtime};
+    server::RecipientFindings found;
+    net::run_blocking(
+        [&] { return ask_recipients(config, std::move(chains), house.runtime->core(0), found); });
+    if (!found.faults.empty()) return fail(std::move(found.faults.front()));
+    config.warnings.insert(config.warnings.end(), found.unasked.begin(), found.unasked.end());
+    return report_good_check(flags, config.warnings);
+}
+
 Result<int> run_gateway(const RoleFlags& flags) {
     // Goes last: the threads of the store and of the HTTP client post to it until they end.
     std::unique_ptr<net::Runtime> runtime;
@@ -216,7 +256,11 @@ Result<int> run_gateway(const RoleFlags& flags) {
     house.loaded.base_dir = ops::folder_of(flags.config);
     bool inside = false;
     X402_TRY(server::Config config, read_all(house.loaded, *world, inside));
-    if (flags.check) return report_good_check(flags, config.warnings);
+    if (flags.check) {
+        runtime = std::make_unique<net::Runtime>(1);
+        house.runtime = runtime.get();
+        return check(house, *world, config, flags);
+    }
     const store::OpenOptions where{config.store, house.loaded.base_dir, "gateway"};
     X402_TRY(house.stores, store::open_role_store(where, world->env()));
     runtime = std::make_unique<net::Runtime>(thread_count(config.threads));

@@ -64,6 +64,11 @@ public:
     virtual Task<Result<Trace>> confirm(const Payment& payment, const std::string&) {
         return trace(payment);
     }
+    // Why money of this asset that is sent to this address would not arrive, with what repairs it.
+    virtual Task<Result<std::optional<Refusal>>> cannot_receive(const std::string&,
+                                                                const AssetInfo&) {
+        co_return std::optional<Refusal>();
+    }
     // What a payer's scheme has to know of the network before it signs; opaque to the roles. An
     // Error of Errc::refused or unsupported says why this payer cannot pay, and what to do.
     virtual Task<Result<json::Object>> prepare(const PaymentRequirements&, const std::string&) {

@@ -11,6 +11,7 @@
 #include "x402/server/answers.hpp"
 #include "x402/server/housekeeping.hpp"
 #include "x402/server/paywall.hpp"
+#include "x402/server/recipients.hpp"
 #include "x402/server/settlement.hpp"
 
 namespace x402::server {
@@ -183,6 +184,16 @@ Task<void> keep_house(StatePtr state) {
     }
 }
 
+// An account may appear later: it is told, and nothing is refused.
+Task<void> warn_of_recipients(StatePtr state) {
+    const auto site = state->site.load();
+    const net::Executor here = co_await net::this_executor();
+    const RecipientFindings found =
+        co_await check_recipients(*site->config, state->desk->chains, here, kAskRecipients);
+    for (const Error& fault : found.faults)
+        log::warn("cannot_receive", {{"why", fault.detail}, {"next", fault.next}});
+}
+
 // Chains are opened at the start: a reload may name one that is not there to be asked.
 Result<void> refuse_unprovable(const Site& site, const Desk& desk) {
     for (const Route& route : site.routes) {
@@ -256,6 +267,7 @@ Task<Result<std::unique_ptr<Gateway>>> Gateway::start(GatewayOptions options) {
     std::unique_ptr<Gateway> gateway(new Gateway(state));
     options.runtime.spawn(0, [state] { return keep_supported(state); });
     options.runtime.spawn(0, [state] { return keep_house(state); });
+    options.runtime.spawn(0, [state] { return warn_of_recipients(state); });
     co_return gateway;
 }
 
@@ -282,6 +294,7 @@ Result<void> Gateway::reload(Config config) {
     X402_TRY_VOID(state_->rebuild(std::move(next)));
     const std::vector<std::string> told = warnings();
     for (const std::string& warning : told) log::warn("config", {{"warning", warning}});
+    state_->runtime.spawn(0, [state = state_] { return warn_of_recipients(state); });
     return {};
 }
 
