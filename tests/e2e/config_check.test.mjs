@@ -29,6 +29,8 @@ const swap = (from, to) => (lines) => lines.flatMap((line) =>
     (line.startsWith(from) ? (to === "" ? [] : [to].flat()) : [line]));
 
 const price = (text) => swap("price", `price = ${text}`);
+const accepts = (rest) => swap("price",
+  `accepts = [{ asset = "USDC", network = "eip155:84532", price = "0.001 USDC", ${rest} }]`);
 const route = (line) => swap("#route", line);
 const top = (...lines) => swap("#top", lines);
 const network = (line) => swap("#network", line);
@@ -56,6 +58,19 @@ const GATEWAY_ROWS = [
     "the asset DOGE is not known on eip155:84532", "add [assets.NAME] for it, or write accepts = [...]"],
   ["a route without a price", swap("price", ""), "[[routes]]", "routes[0]", "this route has no price",
     'add price = "$0.01", or free = true'],
+  ["an extra that is no table", accepts('extra = "memo"'), "accepts", "routes[0].accepts[0].extra",
+    "extra is a table", 'write extra = { memo = "order-17" }'],
+  ["an extra within an extra", accepts("extra = { memo = { a = 1 } }"), "accepts",
+    "routes[0].accepts[0].extra.memo", "a member of extra is a text, an integer or a boolean",
+    'write extra = { memo = "order-17" }'],
+  ["a quote of one's own", accepts('extra = { quote = "q" }'), "accepts", "routes[0].accepts[0].extra.quote",
+    "the gateway writes the quote itself", "remove it"],
+  ["a transfer in extra", accepts('extra = { assetTransferMethod = "permit2" }'), "accepts",
+    "routes[0].accepts[0].extra.assetTransferMethod", "how the money is moved has a key of its own",
+    'write transfer = "..." in the offer'],
+  ["a payment flow in extra", accepts('extra = { paymentFlow = "upfront" }'), "accepts",
+    "routes[0].accepts[0].extra.paymentFlow", "when the money is moved has a key of its own",
+    'write settle = "before" in the route'],
   ["free and priced", route("free = true"), "price", "routes[0].price", "a free route has no price",
       "remove one of both"],
   ["a route without a verb", swap("match", 'match = "/a"'), "match", "routes[0].match",

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "x402/base/clock.hpp"
+#include "x402/base/json.hpp"
 #include "x402/base/limits.hpp"
 #include "x402/base/tree.hpp"
 #include "x402/crypto/secret.hpp"
@@ -31,7 +32,8 @@ struct FacilitatorConfig {
 // One way to pay a route, before the facilitator has added what its chain's clients need.
 struct OfferConfig {
     std::string scheme = "exact";
-    std::string transfer;  // extra.assetTransferMethod; empty: the scheme's own
+    std::string transfer;     // extra.assetTransferMethod; empty: the scheme's own
+    json::Object extra = {};  // as it was written, beside what the scheme and the gateway add
     AssetInfo asset;
     U256 amount;
     std::string pay_to;

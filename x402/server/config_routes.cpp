@@ -108,6 +108,52 @@ Result<AssetInfo> find_asset(const Tree& item, const std::string& name, const Ro
         "add [assets." + name + "], or name its network beside a known symbol");
 }
 
+// What an offer says in `extra` by other means.
+struct TakenMember {
+    std::string_view key;
+    const char* what;
+    const char* next;
+};
+constexpr TakenMember kTakenMembers[] = {
+    {"quote", "the gateway writes the quote itself", "remove it"},
+    {"assetTransferMethod", "how the money is moved has a key of its own",
+     "write transfer = \"...\" in the offer"},
+    {"paymentFlow", "when the money is moved has a key of its own",
+     "write settle = \"before\" in the route"},
+};
+
+Result<json::Value> read_member(const Tree& value) {
+    if (value.is_integer()) {
+        X402_TRY(const std::int64_t number, value.as_integer());
+        return json::Value(number);
+    }
+    if (value.is_boolean()) {
+        X402_TRY(const bool yes, value.as_boolean());
+        return json::Value(yes);
+    }
+    if (!value.is_text())
+        return value.wrong("a member of extra is a text, an integer or a boolean",
+                           "write extra = { memo = \"order-17\" }");
+    X402_TRY(const std::string text, value.as_text());
+    return json::Value(text);
+}
+
+Result<json::Object> read_extra(const Tree& item) {
+    json::Object extra;
+    const Tree* table = item.find("extra");
+    if (table == nullptr) return extra;
+    if (!table->is_table())
+        return table->wrong("extra is a table", "write extra = { memo = \"order-17\" }");
+    for (const Tree::Member& member : table->members()) {
+        const Tree* value = table->find(member.key);
+        for (const TakenMember& taken : kTakenMembers) {
+            if (member.key == taken.key) return value->wrong(taken.what, taken.next);
+        }
+        X402_TRY(extra[member.key], read_member(*value));
+    }
+    return extra;
+}
+
 Result<void> read_accept(RouteReader& reader, const Tree& item) {
     if (!item.is_table())
         return item.wrong("an offer is a table", "write { asset = \"...\", pay_to = \"...\" }");
@@ -119,6 +165,7 @@ Result<void> read_accept(RouteReader& reader, const Tree& item) {
     if (scheme) offer.scheme = *scheme;
     X402_TRY(const auto transfer, item.opt_text("transfer"));
     offer.transfer = transfer.value_or("");
+    X402_TRY(offer.extra, read_extra(item));
     X402_TRY(offer.pay_to, read_pay_to(item, offer.asset.id.network, reader));
     const Tree* price = item.find("price");
     if (price == nullptr) price = reader.section.find("price");

@@ -60,8 +60,8 @@ upstream = { url = "http://10.0.0.1:80/v1", insecure = true }
 [[routes]]
 match = "POST /ask/:topic"
 accepts = [
-    { asset = "local", price = "0.5 LOCAL", pay_to = "toy1other" },
-    { asset = "USDC", network = "toy:one", price = 7, transfer = "quick" },
+    { asset = "local", price = "0.5 LOCAL", pay_to = "toy1other", extra = { n = 2, vip = true } },
+    { asset = "USDC", network = "toy:one", price = 7, transfer = "quick", extra = { memo = "m" } },
 ]
 settle = "before"
 [[routes]]
@@ -98,6 +98,9 @@ TEST(ReadConfig, Whole) {
     EXPECT_EQ(ask.offers[1].asset.symbol, "USDC");
     EXPECT_EQ(ask.offers[1].amount, U256(7));
     EXPECT_EQ(ask.offers[1].transfer, "quick");
+    EXPECT_EQ(json::dump(ask.offers[0].extra), R"({"n":2,"vip":true})");
+    EXPECT_EQ(json::dump(ask.offers[1].extra), R"({"memo":"m"})");
+    EXPECT_TRUE(weather.offers[0].extra.empty());
     EXPECT_EQ(ask.timing.moment, SettleMoment::before);
     EXPECT_TRUE(config->routes[2].free);
 }
@@ -184,6 +187,27 @@ TEST(ReadConfig, FaultsSayWhereWhatAndWhatToDo) {
         {"twins",
          "[[routes]]\nmatch = \"GET /a\"\nprice = \"$1\"\nnetworks = [\"toy:one\", \"toy:one\"]",
          "gateway.toml:4: routes[0]", "two offers", "remove"},
+        {"extra is no table",
+         "[[routes]]\nmatch = \"GET /a\"\nprice = \"$1\"\naccepts = [{ asset = \"USDC\", network = "
+         "\"toy:one\", extra = \"memo\" }]",
+         "gateway.toml:7: routes[0].accepts[0].extra", "is a table", "order-17"},
+        {"extra with a table",
+         "[[routes]]\nmatch = \"GET /a\"\nprice = \"$1\"\naccepts = [{ asset = \"USDC\", network = "
+         "\"toy:one\", extra = { memo = { a = 1 } } }]",
+         "gateway.toml:7: routes[0].accepts[0].extra.memo", "a text, an integer", "order-17"},
+        {"extra.quote",
+         "[[routes]]\nmatch = \"GET /a\"\nprice = \"$1\"\naccepts = [{ asset = \"USDC\", network = "
+         "\"toy:one\", extra = { quote = \"x\" } }]",
+         "gateway.toml:7: routes[0].accepts[0].extra.quote", "writes the quote", "remove"},
+        {"extra.assetTransferMethod",
+         "[[routes]]\nmatch = \"GET /a\"\nprice = \"$1\"\naccepts = [{ asset = \"USDC\", network = "
+         "\"toy:one\", extra = { assetTransferMethod = \"x\" } }]",
+         "gateway.toml:7: routes[0].accepts[0].extra.assetTransferMethod", "key of its own",
+         "transfer ="},
+        {"extra.paymentFlow",
+         "[[routes]]\nmatch = \"GET /a\"\nprice = \"$1\"\naccepts = [{ asset = \"USDC\", network = "
+         "\"toy:one\", extra = { paymentFlow = \"upfront\" } }]",
+         "gateway.toml:7: routes[0].accepts[0].extra.paymentFlow", "key of its own", "settle ="},
         {"misspelt", kRoute + "prize = \"$1\"\nprice = \"$1\"", "gateway.toml:7: routes[0].prize",
          "unknown key", "price"},
         {"session", kRoute + "price = \"$1\"\nsession = { ttl = \"1h\" }",
@@ -356,20 +380,37 @@ TEST(ReadConfig, WhereThePaymentsLiveBrieflyTheWaitsAreShort) {
          seconds(40), seconds(10), "", ""},
         {"half written", seconds(60), "pending_wait = \"31s\"", "", seconds(15), seconds(31), "",
          ""},
-        {"no room for the upstream", seconds(60), "", "upstream_timeout = \"21s\"", {}, {},
-         "gateway.toml:9: routes[0].upstream_timeout", "upstream_timeout = \"20s\" fits"},
-        {"waits too long", seconds(60), "pending_wait = \"60s\"", "", {}, {},
-         "gateway.toml:4: pending_wait", "pending_wait = \"35s\" fits"},
-        {"waits too long beside", seconds(60), "pending_wait = \"40s\"",
-         "upstream_timeout = \"20s\"", {}, {}, "gateway.toml:4: pending_wait",
+        {"no room for the upstream",
+         seconds(60),
+         "",
+         "upstream_timeout = \"21s\"",
+         {},
+         {},
+         "gateway.toml:9: routes[0].upstream_timeout",
+         "upstream_timeout = \"20s\" fits"},
+        {"waits too long",
+         seconds(60),
+         "pending_wait = \"60s\"",
+         "",
+         {},
+         {},
+         "gateway.toml:4: pending_wait",
+         "pending_wait = \"35s\" fits"},
+        {"waits too long beside",
+         seconds(60),
+         "pending_wait = \"40s\"",
+         "upstream_timeout = \"20s\"",
+         {},
+         {},
+         "gateway.toml:4: pending_wait",
          "pending_wait = \"30s\" fits"},
         {"hardly any life", seconds(12), "", "", {}, {}, "gateway.toml:5: routes[0]", "shorten"},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
         const auto modules = testing::make_toy_modules(row.lifetime);
-        const auto config = read(
-            kHead + row.top + "\n" + kRoute + "price = \"$1\"\n" + row.route + "\n", *modules);
+        const auto config =
+            read(kHead + row.top + "\n" + kRoute + "price = \"$1\"\n" + row.route + "\n", *modules);
         if (*row.place == 0) {
             ASSERT_TRUE(config) << to_string(config.error());
             EXPECT_EQ(config->routes[0].upstream_timeout, row.upstream);

@@ -65,6 +65,28 @@ TEST(Gateway, UnpaidRequestIsChallengedInHeaderAndBody) {
               std::string::npos);
 }
 
+// What an offer says in `extra` stands in the 402, is part of what is paid for, and does not change
+// what the scheme and the facilitator say there.
+TEST(Gateway, AnOfferMaySayMoreInExtra) {
+    World world(
+        with("[[routes]]\nmatch = \"GET /weather\"\nprice = \"$0.001\"\n"
+             "accepts = [{ asset = \"USDC\", network = \"toy:one\", "
+             "extra = { memo = \"order-17\", feePayer = \"me\" } }]\n"));
+    const json::Object required = world.offers_of("/weather");
+    const json::Object& extra = required.at("accepts").as_array().at(0).at("extra").as_object();
+    EXPECT_EQ(extra.at("memo"), "order-17");
+    EXPECT_EQ(extra.at("feePayer"), "toy1fees");
+    EXPECT_TRUE(extra.contains("quote"));
+    const std::string payment = world.pay_for("/weather", "1");
+    EXPECT_EQ(world.send({"/weather", "GET", {}, payment, {}}).status, 200);
+    json::Object other = required;
+    other.at("accepts").as_array().at(0).at("extra").as_object()["memo"] = "order-18";
+    const json::Object payload{
+        {"payer", "toy1alice"}, {"nonce", "2"}, {"amount", "1000"}, {"validUntil", 4'000'000'000}};
+    const auto changed = world.send({"/weather", "GET", {}, World::payment(other, payload), {}});
+    EXPECT_EQ(code_of(changed), "no_matching_requirements") << changed.body;
+}
+
 // Whoever started the gateway writes its warnings; it does not write them as well.
 TEST(Gateway, WarningsAreToldOnce) {
     ::testing::internal::CaptureStderr();

@@ -25,6 +25,7 @@ PaymentRequirements plain_requirements(const OfferConfig& offer, const RouteConf
     out.asset = offer.asset.address;
     out.pay_to = offer.pay_to;
     out.max_timeout_seconds = route.max_timeout_seconds;
+    out.extra = offer.extra;
     if (!offer.transfer.empty()) out.extra["assetTransferMethod"] = offer.transfer;
     if (route.timing.moment == SettleMoment::before) {
         out.extra["paymentFlow"] = to_string(PaymentFlow::upfront);
