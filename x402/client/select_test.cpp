@@ -176,6 +176,53 @@ TEST_F(Select, PolicyDecidesNotTheOrder) {
     EXPECT_EQ(pick(offers).why.code, "asset_not_chosen");
 }
 
+// The short name of a network may be its family's own: then it means the family.
+TEST_F(Select, PolicyDecidesBetweenFamilies) {
+    EXPECT_TRUE(modules.add(std::make_unique<testing::ToyModule>("twin")));
+    wallets.push_back(std::make_unique<testing::ToyWallet>("twin"));
+    struct Row {
+        const char* name;
+        std::vector<std::string> prefer;
+        std::vector<std::string> avoid;
+        std::vector<std::string> symbols;
+        std::string network;
+    };
+    const Row rows[] = {
+        {"the cheapest", {}, {}, {}, "twin:test"},
+        {"a family", {"toy"}, {}, {}, "toy:test"},
+        {"the other", {"TWIN"}, {}, {}, "twin:test"},
+        {"a family, no test networks", {"toy"}, {"testnet"}, {}, "toy:main"},
+        {"no main networks", {}, {"mainnet"}, {}, "twin:test"},
+        {"no main networks, a family", {"toy"}, {"mainnet"}, {}, "toy:test"},
+        {"not this family", {}, {"twin"}, {}, "toy:test"},
+        {"a short name", {"toy-test"}, {}, {}, "toy:test"},
+        {"not by a title", {}, {"Twin TEST", "toy test"}, {}, "twin:main"},
+        {"not by a pattern", {}, {"twin:*"}, {}, "toy:test"},
+        {"an asset of both", {"toy"}, {"testnet"}, {"USDC"}, "toy:main"},
+        {"an asset of one", {"twin"}, {}, {"DAI"}, "toy:main"},
+    };
+    const std::vector<PaymentRequirements> offers = {
+        offer(1000), offer(900, "t-usdc", "toy:test"), offer(950, "t-usdc", "twin:main"),
+        offer(800, "t-usdc", "twin:test"), offer(2'000'000'000'000'000, "t-dai")};
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        policy.prefer = row.prefer;
+        policy.avoid = row.avoid;
+        policy.symbols = row.symbols;
+        const Selection selection = pick(offers);
+        ASSERT_TRUE(selection.choice);
+        EXPECT_EQ(selection.choice->requirements.network.text(), row.network);
+        EXPECT_EQ(selection.choice->wallet->family(),
+                  selection.choice->requirements.network.family());
+        for (const std::string& word : row.avoid) EXPECT_TRUE(is_known_word(word, modules)) << word;
+    }
+    policy = Policy{};
+    wallets.pop_back();
+    const Selection ours = pick(offers);
+    ASSERT_TRUE(ours.choice);
+    EXPECT_EQ(ours.choice->requirements.network.family(), "toy") << "the family that has a key";
+}
+
 TEST_F(Select, SlipsOfThePenAreNoticed) {
     for (const char* word : {"toy", "TOY test", "toy-test", "toy:main", "toy:*", "eip155:*", "*",
                              "mainnet", "testnet", "usdc", "DAI", "exact"}) {

@@ -17,16 +17,20 @@ inline ChainId chain(std::string_view text) {
 
 class ToyWallet final : public Wallet {
 public:
-    std::string_view family() const noexcept override { return "toy"; }
+    explicit ToyWallet(std::string family = "toy") : family_(std::move(family)) {}
+    std::string_view family() const noexcept override { return family_; }
     const std::string& address() const noexcept override { return address_; }
     Result<Bytes> sign(ByteView prepared) const override { return to_bytes(prepared); }
 
 private:
+    std::string family_;
     std::string address_ = "t-payer";
 };
 
 class ToyScheme final : public ClientScheme {
 public:
+    explicit ToyScheme(const std::string& family)
+        : id_{"exact", *ChainPattern::parse(family + ":*")} {}
     const SchemeId& id() const noexcept override { return id_; }
     std::expected<PaymentFacts, Refusal> facts(const Payment& payment) const override {
         const json::Object& signed_part = payment.payload.payload;
@@ -35,8 +39,7 @@ public:
         facts.payer = json::text_or_empty(signed_part, "from");
         facts.amount = *U256::from_decimal(json::text_or_empty(signed_part, "amount"));
         facts.usable_for = lives_for;
-        if (!lives_for)
-            facts.usable_until = from_unix_ms(*json::get_int(signed_part, "until"));
+        if (!lives_for) facts.usable_until = from_unix_ms(*json::get_int(signed_part, "until"));
         return facts;
     }
     std::optional<Refusal> cannot_pay(const PaymentRequirements& requirements) const override {
@@ -65,7 +68,7 @@ public:
     std::optional<Duration> lives_for;  // set: no time is signed
 
 private:
-    SchemeId id_{"exact", *ChainPattern::parse("toy:*")};
+    SchemeId id_;
 };
 
 class ToyChain final : public Chain {
@@ -106,15 +109,19 @@ private:
 
 class ToyWallets final : public WalletProvider {
 public:
-    std::string_view family() const noexcept override { return "toy"; }
+    explicit ToyWallets(std::string family) : family_(std::move(family)) {}
+    std::string_view family() const noexcept override { return family_; }
     std::string_view default_key_variable() const noexcept override { return "X402_TOY_KEY"; }
     bool recognizes(std::string_view) const noexcept override { return true; }
     Result<std::unique_ptr<Wallet>> parse(const crypto::Secret&) const override {
-        return std::make_unique<ToyWallet>();
+        return std::make_unique<ToyWallet>(family_);
     }
     Result<std::unique_ptr<Wallet>> from_bytes(const crypto::Secret&) const override {
-        return std::make_unique<ToyWallet>();
+        return std::make_unique<ToyWallet>(family_);
     }
+
+private:
+    std::string family_;
 };
 
 inline AssetInfo toy_asset(std::string_view network, std::string address, std::string symbol,
@@ -131,7 +138,17 @@ inline AssetInfo toy_asset(std::string_view network, std::string address, std::s
 // Addresses are "t-" and small letters; capitals are another spelling of the same.
 class ToyModule final : public ChainModule {
 public:
-    std::string_view family() const noexcept override { return "toy"; }
+    explicit ToyModule(const std::string& family = "toy")
+        : scheme(family),
+          family_(family),
+          networks_{{chain(family + ":main"), family, family, false, ""},
+                    {chain(family + ":test"), family + "-test", family + " Test", true, ""}},
+          assets_{toy_asset(family + ":main", "t-usdc", "USDC", 6, true),
+                  toy_asset(family + ":main", "t-dai", "DAI", 18, true),
+                  toy_asset(family + ":main", "t-eurc", "EURC", 6, false),
+                  toy_asset(family + ":test", "t-usdc", "USDC", 6, true)},
+          wallets_(family) {}
+    std::string_view family() const noexcept override { return family_; }
     std::span<const KnownNetwork> networks() const noexcept override { return networks_; }
     std::span<const AssetInfo> assets() const noexcept override { return assets_; }
     Result<AssetInfo> read_asset(const ChainId&, const Tree&) const override {
@@ -153,12 +170,9 @@ public:
     ToyScheme scheme;
 
 private:
-    std::vector<KnownNetwork> networks_{{chain("toy:main"), "toy", "Toy", false, ""},
-                                        {chain("toy:test"), "toy-test", "Toy Test", true, ""}};
-    std::vector<AssetInfo> assets_{toy_asset("toy:main", "t-usdc", "USDC", 6, true),
-                                   toy_asset("toy:main", "t-dai", "DAI", 18, true),
-                                   toy_asset("toy:main", "t-eurc", "EURC", 6, false),
-                                   toy_asset("toy:test", "t-usdc", "USDC", 6, true)};
+    std::string family_;
+    std::vector<KnownNetwork> networks_;
+    std::vector<AssetInfo> assets_;
     ToyWallets wallets_;
 };
 
