@@ -64,17 +64,36 @@ Result<std::unique_ptr<Wallet>> load_keystore(const World& world, const std::str
     return wallet_of_bytes(world.modules, key, json::text_or_empty(file, "x402_family"));
 }
 
-Result<std::unique_ptr<Wallet>> wallet_of_text(const Modules& modules, const crypto::Secret& text) {
-    for (const auto& module : modules.all()) {
-        const WalletProvider& provider = module->wallets();
-        if (provider.recognizes(text.reveal_text())) return provider.parse(text);
+// The words of a list, "a, b or c".
+std::string one_of(const std::vector<std::string>& words) {
+    std::string text;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
+        text += words[i];
     }
-    return fail_field(Errc::unsupported, "key",
-                      "no module of this build recognizes the form of this key",
-                      "use 0x and 64 hexadecimal digits for an EVM key");
+    return text;
 }
 
 }  // namespace
+
+Result<const WalletProvider*> provider_of(const Modules& modules, const crypto::Secret& text) {
+    std::vector<std::string> forms;
+    for (const auto& module : modules.all()) {
+        const WalletProvider& provider = module->wallets();
+        if (provider.recognizes(text.reveal_text())) return &provider;
+        if (!provider.key_form().empty()) forms.emplace_back(provider.key_form());
+    }
+    return fail_field(Errc::unsupported, "key",
+                      "no module of this build recognizes the form of this key",
+                      "use " + one_of(forms));
+}
+
+std::string default_variables(const Modules& modules) {
+    std::vector<std::string> names;
+    for (const auto& module : modules.all())
+        names.emplace_back(module->wallets().default_key_variable());
+    return one_of(names);
+}
 
 Result<std::string> open_home(const std::string& given) {
     const std::string home = given.empty() ? default_home() : given;
@@ -117,7 +136,8 @@ Result<std::unique_ptr<Wallet>> load_wallet(const World& world, const std::strin
         return load_keystore(world, home, reference.substr(kKeystore.size()));
     X402_TRY(const crypto::Secret text,
              crypto::load_secret(reference, fs::current_path().string()));
-    return wallet_of_text(world.modules, text);
+    X402_TRY(const WalletProvider* provider, provider_of(world.modules, text));
+    return provider->parse(text);
 }
 
 Result<std::vector<std::unique_ptr<Wallet>>> load_wallets(

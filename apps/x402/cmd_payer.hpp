@@ -23,6 +23,10 @@ std::string keystore_path(const std::string& home, std::string_view name);
 // Letters, digits, '-', '_' and '.' inside: a name never leaves the keystore folder.
 Result<void> check_key_name(std::string_view name);
 
+// Whose key a text is, by its form.
+Result<const WalletProvider*> provider_of(const Modules& modules, const crypto::Secret& text);
+// "X402_EVM_KEY or X402_SVM_KEY": the variables that are looked at where no key is named.
+std::string default_variables(const Modules& modules);
 // "env:NAME", "file:PATH" or "keystore:NAME".
 Result<std::unique_ptr<Wallet>> load_wallet(const World& world, const std::string& home,
                                             std::string_view reference);

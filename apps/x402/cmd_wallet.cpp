@@ -10,7 +10,6 @@
 #include <filesystem>
 
 #include "apps/x402/cmd_payer.hpp"
-#include "x402/base/hex.hpp"
 #include "x402/client/result.hpp"
 #include "x402/crypto/keystore.hpp"
 #include "x402/net/runtime.hpp"
@@ -27,6 +26,7 @@ struct Flags {
     std::string home;
     std::string name = "default";
     std::string family;
+    std::string network;
     std::string key;
     std::vector<std::string> keys;
     std::vector<std::string> rpc;
@@ -83,17 +83,22 @@ Result<crypto::Secret> new_password() {
     return first;
 }
 
-Result<const ChainModule*> module_for(const Modules& modules, const std::string& family) {
-    if (modules.all().empty()) return fail(Errc::unsupported, "this build has no networks");
-    if (family.empty()) return modules.all().front().get();
+// By family or network, as it was named; none: nothing was.
+Result<const ChainModule*> named_module(const Modules& modules, const Flags& flags) {
+    const std::string& family = flags.family.empty() ? flags.network : flags.family;
+    if (family.empty()) return nullptr;
     if (const ChainModule* module = modules.family(family)) return module;
+    if (flags.family.empty()) {
+        X402_TRY(const ChainId network, modules.find_network(family));
+        return modules.of(network);
+    }
     return fail_field(Errc::unsupported, "family", "no module of this build is called " + family);
 }
 
-Result<std::string> keep_key(const Room& room, const Flags& flags, const crypto::Secret& key) {
+Result<std::string> keep_key(const Room& room, const Flags& flags, const WalletProvider& provider,
+                             const crypto::Secret& key) {
     X402_TRY_VOID(check_key_name(flags.name));
-    X402_TRY(const ChainModule* module, module_for(room.world->modules, flags.family));
-    X402_TRY(const auto wallet, module->wallets().from_bytes(key));
+    X402_TRY(const auto wallet, provider.from_bytes(key));
     const std::string path = keystore_path(room.home, flags.name);
     std::error_code error;
     if (fs::exists(path, error)) {
@@ -102,24 +107,29 @@ Result<std::string> keep_key(const Room& room, const Flags& flags, const crypto:
                           "choose another name");
     }
     X402_TRY(const crypto::Secret password, new_password());
-    std::string plain = wallet->address();
-    if (plain.starts_with("0x")) plain.erase(0, 2);
+    // The format's own member is for addresses in hexadecimal digits; ours says any.
+    const std::string& address = wallet->address();
+    const std::string plain = address.starts_with("0x") ? address.substr(2) : std::string{};
     X402_TRY(const std::string text,
              crypto::keystore_encrypt(key, password.reveal_text(), plain, *room.world->random));
     X402_TRY(json::Object file, json::parse_object(text));
-    file["x402_family"] = std::string(module->family());
-    file["x402_address"] = wallet->address();
+    file["x402_family"] = std::string(provider.family());
+    file["x402_address"] = address;
     const fs::path folder = fs::path(path).parent_path();
     if (fs::create_directories(folder, error)) fs::permissions(folder, fs::perms::owner_all, error);
     X402_TRY_VOID(write_new_file(path, json::dump(file)));
-    return wallet->address();
+    return address;
 }
 
 Result<void> wallet_new(const Flags& flags) {
     X402_TRY(const Room room, open_room(flags));
+    const Modules& modules = room.world->modules;
+    if (modules.all().empty()) return fail(Errc::unsupported, "this build has no networks");
+    X402_TRY(const ChainModule* module, named_module(modules, flags));
+    if (module == nullptr) module = modules.all().front().get();
     const auto bytes = room.world->random->bytes<32>();
     const crypto::Secret key(to_bytes(bytes.view()));
-    X402_TRY(const std::string address, keep_key(room, flags, key));
+    X402_TRY(const std::string address, keep_key(room, flags, module->wallets(), key));
     print(flags, {{"name", flags.name}, {"address", address}},
           address + "\nfund this address, then pay with --key keystore:" + flags.name);
     return {};
@@ -129,13 +139,13 @@ Result<void> wallet_import(const Flags& flags) {
     X402_TRY(const Room room, open_room(flags));
     X402_TRY(const crypto::Secret text,
              crypto::load_secret(flags.key, fs::current_path().string()));
-    auto bytes = from_hex(text.reveal_text());
-    if (!bytes) {
-        return fail_field(Errc::unsupported, "key",
-                          "only keys in hexadecimal digits can be imported");
+    X402_TRY(const ChainModule* module, named_module(room.world->modules, flags));
+    const WalletProvider* provider = module == nullptr ? nullptr : &module->wallets();
+    if (provider == nullptr) {
+        X402_TRY(provider, provider_of(room.world->modules, text));
     }
-    const crypto::Secret key(std::move(*bytes));
-    X402_TRY(const std::string address, keep_key(room, flags, key));
+    X402_TRY(const crypto::Secret key, provider->read_bytes(text));
+    X402_TRY(const std::string address, keep_key(room, flags, *provider, key));
     print(flags, {{"name", flags.name}, {"address", address}}, address);
     return {};
 }
@@ -217,7 +227,7 @@ Result<void> wallet_balance(const Flags& flags, bool& trouble) {
     X402_TRY(const auto wallets, load_wallets(world, room.home, flags.keys));
     if (wallets.empty()) {
         return fail_field(Errc::not_found, "key", "there is no key to look at",
-                          "pass --key or set X402_EVM_KEY");
+                          "pass --key or set " + default_variables(world.modules));
     }
     client::ChainShelf chains(world.modules);
     Balances balances{
@@ -319,12 +329,17 @@ void add_wallet(CLI::App& app, std::function<int()>& run) {
     CLI::App* fresh = add_command(*wallet, "new", "make a key in an encrypted file", *flags);
     fresh->add_option("name", flags->name, "the key's name");
     fresh->add_option("--family", flags->family, "the family of networks, like eip155");
+    fresh->add_option("--network", flags->network, "a family, or a network of it")
+        ->excludes("--family");
     fresh->callback([flags, &run] { run = [flags] { return ended(wallet_new(*flags)); }; });
 
     CLI::App* import = add_command(*wallet, "import", "keep a key in an encrypted file", *flags);
     import->add_option("name", flags->name, "the key's name")->required();
     import->add_option("--key", flags->key, "env:NAME or file:PATH")->required();
-    import->add_option("--family", flags->family, "the family of networks, like eip155");
+    import->add_option("--family", flags->family,
+                       "the family of networks, like eip155; default: by the key's form");
+    import->add_option("--network", flags->network, "a family, or a network of it")
+        ->excludes("--family");
     import->callback([flags, &run] { run = [flags] { return ended(wallet_import(*flags)); }; });
 
     CLI::App* list = add_command(*wallet, "list", "the keys that are here", *flags);

@@ -85,6 +85,38 @@ test("facilitator, gateway and client pay with it", { timeout: 120_000 }, async 
   assert.equal(ledger.balances.get(merchant.address), 1000n);
 });
 
+test("its keys are kept, listed, funded and paid with like any other", { timeout: 120_000 }, async (t) => {
+  assert.ok(lib, "there is no binary");
+  const home = lib.newFolder("home");
+  const payer = ledger.account("a kept payer", COINS);
+  const env = { X402_KEYSTORE_PASSWORD: "correct horse", KEY: payer.key };
+  const wallet = async (...args) => {
+    const got = await lib.x402(["wallet", ...args, "--home", home, "--json"], { env });
+    assert.equal(got.code, 0, got.stderr);
+    return got.stdout.trim().split("\n").map((line) => JSON.parse(line));
+  };
+  const address = new RegExp(`^${NAME}1[0-9a-f]{40}$`);
+  assert.match((await wallet("new", "fresh", "--network", NAME))[0].address, address);
+  assert.match((await wallet("new", "by-network", "--network", world.network))[0].address, address);
+  assert.match((await wallet("new", "usual"))[0].address, /^0x/, "the first family, where none is named");
+  assert.equal((await wallet("import", "kept", "--key", "env:KEY"))[0].address, payer.address, "by the key's form");
+  const listed = await wallet("list");
+  assert.ok(listed.some(({ key, address }) => key === "keystore:kept" && address === payer.address));
+  const rpc = `${world.network}=${world.rpc}`;
+  const [held] = await wallet("balance", "--key", "keystore:kept", "--rpc", rpc);
+  assert.deepEqual([held.address, held.amount], [payer.address, `${COINS}`]);
+
+  const { gateway } = await startRoles(t, ledger.account("a third merchant"));
+  const paid = await lib.x402(["pay", `${gateway.url}/weather`, "--json", "--home", home, "--rpc", rpc,
+    "--key", "keystore:kept"], { env });
+  assert.equal(paid.code, 0, `${paid.stdout}${paid.stderr}`);
+  assert.equal(ledger.balances.get(payer.address), COINS - 1000n);
+
+  const wrong = await lib.x402(["wallet", "import", "x", "--key", "env:KEY", "--home", home],
+    { env: { ...env, KEY: "no key" } });
+  assert.match(wrong.stderr, new RegExp(`for an EVM key or ${NAME}- and 64 hexadecimal digits`));
+});
+
 test("whoever has no money there pays nothing", { timeout: 120_000 }, async (t) => {
   assert.ok(lib, "there is no binary");
   const merchant = ledger.account("another merchant");

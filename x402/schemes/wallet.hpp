@@ -32,8 +32,14 @@ public:
     virtual std::string_view default_key_variable() const noexcept = 0;  // "X402_EVM_KEY"
     virtual bool recognizes(std::string_view key_text) const noexcept = 0;
     virtual Result<std::unique_ptr<Wallet>> parse(const crypto::Secret& key_text) const = 0;
-    // From raw key bytes (a keystore).
+    // From raw key bytes (a keystore). 32 random bytes are a new key, whatever the family.
     virtual Result<std::unique_ptr<Wallet>> from_bytes(const crypto::Secret& key) const = 0;
+    // The raw bytes of a key text, for a keystore.
+    virtual Result<crypto::Secret> read_bytes(const crypto::Secret&) const {
+        return fail(Errc::unsupported, "keys of this family are not kept in keystores");
+    }
+    // How a key is written, for who wrote none: "0x and 64 hexadecimal digits for an EVM key".
+    virtual std::string_view key_form() const noexcept { return {}; }
 };
 
 }  // namespace x402

@@ -105,6 +105,10 @@ Result<std::unique_ptr<Wallet>> Wallets::parse(const crypto::Secret& key_text) c
     return from_bytes(key);
 }
 
+Result<crypto::Secret> Wallets::read_bytes(const crypto::Secret& key_text) const {
+    return parse_key(key_text);
+}
+
 Result<std::unique_ptr<Wallet>> Wallets::from_bytes(const crypto::Secret& key) const {
     X402_TRY(std::string address, address_of_key(key));
     std::unique_ptr<Wallet> wallet = std::make_unique<KeyWallet>(key.clone(), std::move(address));

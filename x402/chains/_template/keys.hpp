@@ -26,6 +26,10 @@ public:
     bool recognizes(std::string_view key_text) const noexcept override;
     Result<std::unique_ptr<Wallet>> parse(const crypto::Secret& key_text) const override;
     Result<std::unique_ptr<Wallet>> from_bytes(const crypto::Secret& key) const override;
+    Result<crypto::Secret> read_bytes(const crypto::Secret& key_text) const override;
+    std::string_view key_form() const noexcept override {
+        return "mychain- and 64 hexadecimal digits";
+    }
 };
 
 }  // namespace x402::mychain

@@ -85,6 +85,10 @@ Result<std::unique_ptr<Wallet>> EvmWallets::parse(const crypto::Secret& key_text
     return from_bytes(key);
 }
 
+Result<crypto::Secret> EvmWallets::read_bytes(const crypto::Secret& key_text) const {
+    return parse_key(key_text);
+}
+
 Result<std::unique_ptr<Wallet>> EvmWallets::from_bytes(const crypto::Secret& key) const {
     X402_TRY(const Address address, address_of_key(key));
     std::unique_ptr<Wallet> wallet = std::make_unique<EvmWallet>(key.clone(), to_checksum(address));
