@@ -259,6 +259,42 @@ TEST(Lanes, SignersWorkInParallel) {
     EXPECT_EQ(world.ledger.next["signer-b"], 1U);
 }
 
+// What the payload fixes is sent by that signer alone, however busy it is and whoever is idle.
+Task<void> named_signer(Life& life) {
+    Ledger& ledger = life.world.ledger;
+    ledger.auto_mine = false;
+    std::vector<Later> named;
+    for (const char* nonce : {"n1", "n2", "n3"}) named.push_back(settle_later(life, order(nonce)));
+    const bool sent = co_await until(life, [&] { return ledger.pool.size() == 3; }, 5s);
+    EXPECT_TRUE(sent);
+    for (const auto& [id, tx] : ledger.pool) EXPECT_EQ(tx.signer, "signer-b") << id;
+    ledger.only_signer.clear();
+    const Later anybody = settle_later(life, order("n4"));
+    const bool other = co_await until(life, [&] { return ledger.pool.size() == 4; }, 5s);
+    EXPECT_TRUE(other);
+    ledger.auto_mine = true;
+    ledger.mine();
+    for (const Later& each : named) {
+        const bool done = co_await wait_answer(life, each);
+        EXPECT_TRUE(done && **each && (**each)->success);
+    }
+    const bool done = co_await wait_answer(life, anybody);
+    EXPECT_TRUE(done);
+    ledger.only_signer = "signer-z";
+    const auto nobody = co_await settle(life, order("n5"));
+    EXPECT_FALSE(nobody);
+    EXPECT_EQ(reason_of(nobody.error()), Reason::unavailable) << "no such signer here";
+}
+TEST(Lanes, APaymentGoesToTheSignerThatItNames) {
+    World world;
+    world.ledger.signers = {"signer-a", "signer-b", "signer-c"};
+    world.ledger.shareable = false;
+    world.ledger.only_signer = "signer-b";
+    EXPECT_TRUE(live(world, named_signer));
+    EXPECT_EQ(world.ledger.next["signer-b"], 3U);
+    EXPECT_EQ(world.ledger.next["signer-a"] + world.ledger.next["signer-c"], 1U);
+}
+
 Task<void> dead_slot(Life& life) {
     life.world.ledger.auto_mine = false;
     const Later later = settle_later(life, order("n1"));

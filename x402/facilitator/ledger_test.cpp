@@ -253,6 +253,7 @@ public:
         const auto facts_of = facts(payment);
         Plan plan;
         plan.charged = transfer.amount;
+        if (!ledger_.only_signer.empty()) plan.signers = {ledger_.only_signer};
         if (transfer.amount.is_zero()) co_return plan;
         Action action;
         action.payment = facts_of->key;

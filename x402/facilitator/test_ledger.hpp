@@ -80,7 +80,8 @@ public:
     std::set<std::string> group_poison;  // nonces that revert when mined among others
     std::set<std::string> blind;    // nonces whose simulation does not see that they would fail
     std::uint32_t least_level = 0;  // the pool mines nothing below this fee level
-    std::optional<Duration> lives_for{};  // set: no time is signed
+    std::string only_signer{};      // whom a payment names; empty: nobody
+    std::optional<Duration> lives_for{};         // set: no time is signed
     std::vector<std::optional<Instant>> seen{};  // of the payments planned and traced
     bool replaceable = true;
     bool shareable = true;
