@@ -132,11 +132,14 @@ TEST(GatewayRules, TimeIsJudgedAgainBeforeTheClaim) {
     EXPECT_FALSE(world.grant("1").has_value());
 }
 
-// A store whose record learns its body between two looks, as it does while a run ends.
-class LearningStore final : public store::GrantStore {
+// What the n-th look at a record finds is the test's to change, as time would between two looks.
+using Glimpse = std::function<void(int look, std::optional<store::GrantRecord>& found)>;
+
+class GlimpsedStore final : public store::GrantStore {
 public:
-    LearningStore(std::unique_ptr<store::GrantStore> inner, std::shared_ptr<std::atomic<int>> finds)
-        : inner_(std::move(inner)), finds_(std::move(finds)) {}
+    GlimpsedStore(std::unique_ptr<store::GrantStore> inner, std::shared_ptr<std::atomic<int>> looks,
+                  Glimpse glimpse)
+        : inner_(std::move(inner)), looks_(std::move(looks)), glimpse_(std::move(glimpse)) {}
     const store::Owner& owner() const noexcept override { return inner_->owner(); }
     Task<Result<store::GrantClaim>> claim(store::GrantRecord grant) override {
         return inner_->claim(std::move(grant));
@@ -147,7 +150,8 @@ public:
     }
     Task<Result<std::optional<store::GrantRecord>>> find(PaymentKey key) override {
         auto found = co_await inner_->find(std::move(key));
-        if (++*finds_ >= 2 && found && *found) (*found)->body = Hash32{};
+        const int look = ++*looks_;
+        if (found) glimpse_(look, *found);
         co_return found;
     }
     Task<Result<std::optional<store::GrantRecord>>> find_open(ChainId network, std::string payer,
@@ -166,17 +170,71 @@ public:
 
 private:
     std::unique_ptr<store::GrantStore> inner_;
-    std::shared_ptr<std::atomic<int>> finds_;
+    std::shared_ptr<std::atomic<int>> looks_;
+    Glimpse glimpse_;
 };
+
+WorldOptions glimpsing(const std::string& routes, const std::shared_ptr<std::atomic<int>>& looks,
+                       const Glimpse& glimpse) {
+    WorldOptions options = with(routes);
+    options.wrap =
+        [looks,
+         glimpse](std::unique_ptr<store::GrantStore> inner) -> std::unique_ptr<store::GrantStore> {
+        return std::make_unique<GlimpsedStore>(std::move(inner), looks, glimpse);
+    };
+    return options;
+}
+
+// While it was verified, a request with the same payment claimed and settled it, and so the network
+// calls it used: that is no reason to invite its payer to pay again.
+TEST(GatewayRules, APaymentUsedUpWhileItWasVerifiedIsAnsweredFromItsRecord) {
+    const auto looks = std::make_shared<std::atomic<int>>(100);
+    const auto blind_at_first = [](int look, std::optional<store::GrantRecord>& found) {
+        if (look == 1) found.reset();
+    };
+    World world(glimpsing(kPaid, looks, blind_at_first));
+    const json::Object required = world.offers_of("/weather");
+    const std::string payment = World::payment(required, payload_of("1"));
+    ASSERT_EQ(world.send({"/weather", "GET", {}, payment, {}}).status, 200);
+    ASSERT_TRUE(world.reaches("1", GrantState::delivered));
+    {
+        const std::scoped_lock lock(world.script->mutex);
+        world.script->verify = []() -> Result<VerifyResponse> {
+            VerifyResponse used;
+            used.invalid_reason = "invalid_exact_evm_nonce_already_used";
+            return used;
+        };
+    }
+    *looks = 0;
+    const auto again = world.send({"/weather", "GET", {}, payment, {}});
+    EXPECT_EQ(world.script->verifies, 2) << "the first look saw no record";
+    EXPECT_EQ(again.status, 200);
+    EXPECT_EQ(again.body, "sunny");
+    EXPECT_FALSE(again.headers.has("PAYMENT-REQUIRED"));
+
+    *looks = 0;
+    json::Object other = world.offers_of("/weather");
+    const auto stranger =
+        world.send({"/weather", "GET", {}, World::payment(other, payload_of("1")), {}});
+    EXPECT_EQ(stranger.status, 409);
+    EXPECT_EQ(code_of(stranger), "payment_already_used");
+
+    const auto fresh =
+        world.send({"/weather", "GET", {}, World::payment(required, payload_of("2")), {}});
+    EXPECT_EQ(fresh.status, 402) << "without a record the facilitator's word stands";
+    EXPECT_EQ(code_of(fresh), "invalid_exact_evm_nonce_already_used");
+    EXPECT_TRUE(fresh.headers.has("PAYMENT-REQUIRED"));
+    EXPECT_EQ(world.upstream->calls, 1);
+    EXPECT_EQ(settles(world.script), 1);
+}
 
 TEST(GatewayRules, ABodyIsComparedAgainUnderTheSeat) {
     const auto finds = std::make_shared<std::atomic<int>>(0);
-    WorldOptions options = with(kAsk + "settle = \"before\"\n");
-    options.wrap =
-        [finds](std::unique_ptr<store::GrantStore> inner) -> std::unique_ptr<store::GrantStore> {
-        return std::make_unique<LearningStore>(std::move(inner), finds);
+    // It learns its body between two looks, as a record does while a run ends.
+    const auto learning = [](int look, std::optional<store::GrantRecord>& found) {
+        if (look >= 2 && found) found->body = Hash32{};
     };
-    World world(std::move(options));
+    World world(glimpsing(kAsk + "settle = \"before\"\n", finds, learning));
     world.upstream->status = 500;
     const std::string payment = World::payment(world.offers_of("/ask", "POST"), payload_of("1"));
     EXPECT_EQ(world.send({"/ask", "POST", "question", payment, {}}).status, 500);

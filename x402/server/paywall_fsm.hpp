@@ -17,6 +17,7 @@ enum class PaywallState {
     reading,       // a payment was decoded; is there a record of its key?
     matching,      // no record: does it fit an offer, by what its signed data says?
     verifying,     // the facilitator is asked
+    doubting,      // it says no: because a request with this payment has used it up meanwhile?
     looking_back,  // verified: did the payer leave an earlier payment for this request unfinished?
     joining,       // yes: that one is waited for instead
     claiming,      // the grant is being written
