@@ -103,7 +103,7 @@ function collectLines(stream, lines, onLine) {
 // Starts a long-running role and waits for its one JSON line with "ready": true on stdout.
 // Returns { name, pid, info, lines, log, exited, stop(options), kill() }: info is that JSON, lines
 // all of stdout, log the path of its stderr, kill() a crash (SIGKILL).
-export async function startRole({ name, command, args = [], env, cwd, deadlineMs = 15_000 }) {
+export async function startRole({ name, command, args = [], env, cwd, deadlineMs = 60_000 }) {
   const log = newLogFile(name);
   const stderr = openSync(log, "w");
   const child = spawnBound(command, args, { env, cwd, stdio: ["ignore", "pipe", stderr] });
