@@ -19,6 +19,7 @@ function(x402_static_library name archive header)
 endfunction()
 
 x402_static_library(x402_secp256k1 libsecp256k1.a secp256k1.h)
+x402_static_library(x402_sodium libsodium.a sodium.h)
 x402_static_library(x402_sqlite libsqlite3.a sqlite3.h)
 target_link_libraries(x402_sqlite INTERFACE ${CMAKE_DL_LIBS} m)
 x402_static_library(x402_boost_json libboost_json.a boost/json.hpp)
