@@ -84,14 +84,16 @@ TEST(OutcomeOf, APendingOneThatWasRenamedIsPending) {
     EXPECT_EQ(outcome_of(response), Outcome::failed);
 }
 
-TEST(OutcomeOf, EveryCodeOfOurTableIsDecidedButTwo) {
+TEST(OutcomeOf, EveryCodeOfOurTableIsDecidedButAFew) {
 #define X402_REASON(name, wire, status, retryable, sentence, next)                            \
     {                                                                                         \
         SettleResponse response;                                                              \
         response.error_reason = wire;                                                         \
         const bool open = Reason::name == Reason::settlement_pending ||                       \
                           Reason::name == Reason::unexpected_settle_error ||                  \
-                          Reason::name == Reason::evm_transaction_failed;                     \
+                          Reason::name == Reason::evm_transaction_failed ||                   \
+                          Reason::name == Reason::svm_transaction_failed ||                   \
+                          Reason::name == Reason::svm_not_credited;                           \
         EXPECT_EQ(outcome_of(response), open ? Outcome::unknown : Outcome::failed) << (wire); \
     }
 #include "x402/protocol/reasons.def"

@@ -83,9 +83,12 @@ TEST(JudgeSettle, EveryKnownReason) {
 #include "x402/protocol/reasons.def"
 #undef X402_REASON
     };
-    static constexpr std::string_view kLost[] = {
-        "settlement_pending", "unexpected_settle_error", "unexpected_error",
-        "post_settlement_transfer_not_confirmed", "invalid_exact_evm_transaction_failed"};
+    static constexpr std::string_view kLost[] = {"settlement_pending",
+                                                 "unexpected_settle_error",
+                                                 "unexpected_error",
+                                                 "post_settlement_transfer_not_confirmed",
+                                                 "invalid_exact_evm_transaction_failed",
+                                                 "invalid_exact_svm_transaction_failed"};
     EXPECT_GT(std::size(kCodes), 50U);
     std::size_t lost = 0;
     for (const std::string_view code : kCodes) {
