@@ -1,41 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The demo: a local chain, a facilitator, a gateway in front of a sample API, and an agent that pays for calls.
+// The demo: two local chains, a facilitator and a gateway that serve both, a sample API, and an agent that
+// pays for calls on either.
 // Every message between them passes a relay that shows it as it happens, for somebody who has never seen x402.
 // DEMO_ONESHOT=1 ends after the steps; otherwise the world stays up until Ctrl-C, and goes on showing what
 // is done with it.
 
-import { formatEther, formatGwei, formatUnits } from "viem";
 import { startSampleApi } from "../interop/roles.mjs";
-import { Chain } from "../lib/chain.mjs";
 import { House } from "../lib/house.mjs";
 import { decodeHeader, encodeHeader } from "../lib/payments.mjs";
 import { startRelay, wireRequest } from "../lib/wire.mjs";
 import { newFolder, paidRoute, startFacilitator, startGateway, x402Pay } from "../lib/x402bin.mjs";
-import { startWorld } from "./world.mjs";
-
-const color = process.stdout.isTTY && !process.env.NO_COLOR;
-const paint = (code, text) => (color ? `\x1b[${code}m${text}\x1b[0m` : text);
-const bold = (text) => paint("1", text);
-const dim = (text) => paint("2", text);
-const green = (text) => paint("32", text);
-const usd = (atomic) => `$${formatUnits(BigInt(atomic), 6)}`;
-const thousands = (count) => `${count}`.replace(/\B(?=(\d{3})+$)/g, ",");
-const clock = (seconds) => new Date(Number(seconds) * 1000).toISOString().slice(11, 19);
-
-let step = 0;
-function title(text) {
-  step += 1;
-  console.log(`\n${bold(`${step}. ${text}`)}`);
-}
-const say = (text) => console.log(`   ${text}`);
-const note = (text) => say(dim(text));
-const detail = (text) => say(`${" ".repeat(28)}${text}`);
-
-// "agent -> gateway" in a column of its own, then what is said.
-function message(from, arrow, to, text) {
-  say(`${from} ${arrow} ${to}`.padEnd(28) + text);
-}
+import { startSides } from "./demo_chains.mjs";
+import { bold, detail, dim, green, message, note, say, title, usd } from "./demo_print.mjs";
 
 // ---------------------------------------------------------------- what the relays see
 
@@ -46,37 +23,24 @@ const bodyOf = ({ bytes }) => JSON.parse(bytes.toString("utf8"));
 let termsShown = false;
 function showTerms({ accepts }) {
   if (termsShown) {
-    for (const { scheme, amount, extra, network } of accepts)
-      detail(`The same terms: ${scheme}, ${usd(amount)} in ${extra.name} on ${network}`);
+    for (const { scheme, amount, network } of accepts)
+      detail(`The same terms: ${scheme}, ${usd(amount)} in USDC on ${network}`);
     return;
   }
   termsShown = true;
-  detail("The terms, which a machine can read (header PAYMENT-REQUIRED):");
-  for (const { scheme, amount, asset, network, payTo, maxTimeoutSeconds, extra } of accepts) {
+  detail("The terms, which a machine can read (header PAYMENT-REQUIRED); any one of them will do:");
+  for (const { scheme, amount, asset, network, payTo, maxTimeoutSeconds } of accepts) {
     detail(`  scheme   ${scheme}: exactly this amount moves, no more`);
-    detail(`  amount   ${amount} units of ${extra.name} (${usd(amount)}), the token at ${asset}`);
+    detail(`  amount   ${amount} units of USDC (${usd(amount)}), the token at ${asset}`);
     detail(`  network  ${network}, to ${payTo}`);
     detail(`  valid    a payment must be good for ${maxTimeoutSeconds} s`);
   }
 }
 
-function showSigned({ payload: { authorization, signature }, accepted }) {
-  const { from, to, value, validAfter, validBefore, nonce } = authorization;
-  message("agent", "  ", "", "signs an EIP-3009 authorization. It needs no gas and sends no transaction.");
-  detail(`  from         ${from}`);
-  detail(`  to           ${to}`);
-  detail(`  value        ${value} (${usd(value)})`);
-  detail(`  validAfter   ${validAfter === "0" ? "0: at once" : clock(validAfter)}`);
-  detail(`  validBefore  ${validBefore} (${clock(validBefore)} UTC)`);
-  detail(`  nonce        ${nonce}`);
-  const short = `${signature.slice(0, 20)}...${signature.slice(-8)}`;
-  detail(`  signature    ${short} for "${accepted.extra.name}" on ${accepted.network}`);
-}
-
 // Between the agent and the gateway.
-function watchAgent({ method, url, headers }) {
+const watchAgent = (sideOf) => ({ method, url, headers }) => {
   const payment = decodeHeader(headers["payment-signature"]);
-  if (payment) showSigned(payment);
+  if (payment) sideOf(payment.accepted.network).showSigned(payment);
   const more = payment ? ", with the payment in PAYMENT-SIGNATURE" : "";
   message("agent", "->", "gateway", bold(`${method} ${url}`) + more);
   return (answer) => {
@@ -87,7 +51,7 @@ function watchAgent({ method, url, headers }) {
     if (receipt) detail(`PAYMENT-RESPONSE: success ${receipt.success}, transaction ${receipt.transaction}`);
     if (answer.status !== 402) detail(`body: ${answer.bytes.toString("utf8").slice(0, 160)}`);
   };
-}
+};
 
 // Between the gateway and the API.
 function watchApi({ method, url, headers }) {
@@ -97,29 +61,21 @@ function watchApi({ method, url, headers }) {
     message("gateway", "<-", "API", `${statusLine(status)}, ${bytes.length} bytes, held back until the money has moved`);
 }
 
-async function showTransaction(chain, hash) {
-  const { blockNumber, gasUsed, effectiveGasPrice, from } = await chain.receipt(hash);
-  message("facilitator", "->", "chain", `transaction ${hash}`);
-  detail(`in block ${blockNumber}, sent and paid for by ${from}`);
-  const cost = formatEther(gasUsed * effectiveGasPrice);
-  detail(`${thousands(gasUsed)} gas x ${formatGwei(effectiveGasPrice)} gwei = ${cost} ETH`);
-}
-
 const QUESTIONS = {
   "/verify": "POST /verify: would the chain take this payment?",
   "/settle": "POST /settle: move the money",
 };
 
 // Between the gateway and the facilitator.
-function watchFacilitator(chain) {
+function watchFacilitator(sideOf) {
   return ({ url }) => {
     if (!QUESTIONS[url]) return undefined;
     message("gateway", "->", "facilitator", bold(QUESTIONS[url]));
     const asked = performance.now();
     return async (answer) => {
-      const { isValid, invalidReason, success, errorReason, transaction } = bodyOf(answer);
+      const { isValid, invalidReason, success, errorReason, transaction, network } = bodyOf(answer);
       const ms = dim(`(${Math.round(performance.now() - asked)} ms)`);
-      if (transaction) await showTransaction(chain, transaction);
+      if (transaction) await sideOf(network).showTransaction(transaction);
       const verified = `isValid ${isValid} ${invalidReason ?? ""}`;
       const word = url === "/verify" ? verified : `success ${success} ${errorReason ?? ""}`;
       message("gateway", "<-", "facilitator", `${word.trim()} ${ms}`);
@@ -134,23 +90,24 @@ class Demo {
 
   async start() {
     title("A world of our own starts on this machine");
-    this.world = await this.house.add(startWorld());
-    this.chain = new Chain(this.world);
-    say(`chain        a real EVM node at ${this.world.rpc}, with a USDC-like token`);
+    this.sides = await startSides(this.house);
+    this.worlds = this.sides.map(({ world }) => world);
+    for (const { title: name, about, world } of this.sides) say(`${name.padEnd(13)}${about(world)}`);
     const api = await this.house.add(startSampleApi());
     say(`API          ${api.info.url}: sells weather reports and knows nothing of payments`);
-    const facilitator = await this.house.add(startFacilitator(this.world));
-    say(`facilitator  ${facilitator.url}: checks payments and brings them to the chain`);
+    const facilitator = await this.house.add(startFacilitator(this.worlds));
+    say(`facilitator  ${facilitator.url}: checks payments and brings them to either chain`);
+    const sideOf = (network) => this.sides.find(({ world }) => world.network === network);
     const apiRelay = await this.#relay(api.info.url, watchApi);
-    const facilitatorRelay = await this.#relay(facilitator.url, watchFacilitator(this.chain));
-    const routes = [paidRoute(this.world), { match: "GET /count", free: true }];
+    const facilitatorRelay = await this.#relay(facilitator.url, watchFacilitator(sideOf));
+    const routes = [paidRoute(this.worlds), { match: "GET /count", free: true }];
     const options = { upstream: apiRelay.url, facilitators: [facilitatorRelay.url], routes };
-    this.gateway = await this.house.add(startGateway(this.world, options));
+    this.gateway = await this.house.add(startGateway(this.worlds, options));
     say(`gateway      ${this.gateway.url}: stands in front of the API and asks for $0.001 a report`);
-    this.front = await this.#relay(this.gateway.url, watchAgent);
+    this.front = await this.#relay(this.gateway.url, watchAgent(sideOf));
     note("The agent reaches the gateway through a relay that shows each message here.");
     this.url = `${this.front.url}/weather`;
-    this.agent = this.world.accounts.payer1;
+    this.agents = this.sides.map(({ agent }) => agent);
     this.home = newFolder("home");
   }
 
@@ -160,26 +117,29 @@ class Demo {
     return relay;
   }
 
-  async balances() {
-    const { payer1, merchant, facilitator1 } = this.world.accounts;
+  async balancesOf({ chain, world: { accounts } }) {
     const [agent, seller, gas] = await Promise.all([
-      this.chain.balanceOf(payer1.address),
-      this.chain.balanceOf(merchant.address),
-      this.chain.etherOf(facilitator1.address),
+      chain.balanceOf(accounts.payer1.address),
+      chain.balanceOf(accounts.merchant.address),
+      chain.etherOf(accounts.facilitator1.address),
     ]);
     return { agent, seller, gas };
   }
 
-  showBalances(now, before) {
+  balances() {
+    return Promise.all(this.sides.map((side) => this.balancesOf(side)));
+  }
+
+  showBalances(side, now, before) {
     const change = (name, show) => {
       const moved = before ? now[name] - before[name] : 0n;
       return moved === 0n ? "" : green(`  (${moved > 0n ? "+" : "-"}${show(moved > 0n ? moved : -moved)})`);
     };
-    const { payer1, merchant, facilitator1 } = this.world.accounts;
-    const ether = (wei) => `${formatEther(wei)} ETH`;
+    const { payer1, merchant, facilitator1 } = side.world.accounts;
+    say(`on ${side.title}`);
     say(`agent        ${payer1.address}  ${usd(now.agent)} USDC${change("agent", usd)}`);
     say(`seller       ${merchant.address}  ${usd(now.seller)} USDC${change("seller", usd)}`);
-    say(`facilitator  ${facilitator1.address}  ${ether(now.gas)} for gas${change("gas", ether)}`);
+    say(`facilitator  ${facilitator1.address}  ${side.costOf(now.gas)} for fees${change("gas", side.costOf)}`);
   }
 
   async unpaid() {
@@ -188,15 +148,17 @@ class Demo {
     await wireRequest(this.url);
   }
 
-  async pay(label) {
+  async pay(side, label) {
     title(label);
-    const before = await this.balances();
-    note(`x402 pay ${this.url}`);
-    const { results, stdout, stderr } = await x402Pay(this.world, this.url, { payer: this.agent, home: this.home });
+    const before = await this.balancesOf(side);
+    note(`x402 pay ${this.url} --prefer ${side.prefer}`);
+    const options = { payer: this.agents, home: this.home, args: ["--prefer", side.prefer] };
+    const { results, stdout, stderr } = await x402Pay(this.worlds, this.url, options);
     const [result] = results;
     if (result?.outcome !== "settled") throw new Error(`the payment did not settle: ${stdout}\n${stderr}`);
+    if (result.payment.network !== side.world.network) throw new Error(`paid on ${result.payment.network}`);
     say(`The agent has its answer after ${result.ms} ms, and a receipt. Before and after:`);
-    this.showBalances(await this.balances(), before);
+    this.showBalances(side, await this.balancesOf(side), before);
   }
 
   async replay() {
@@ -232,7 +194,7 @@ class Demo {
     title("A budget that is too small: the agent refuses by itself and signs nothing");
     note(`x402 pay ${this.url} --max '$0.0001'`);
     const args = ["--max", "$0.0001"];
-    const { code, results } = await x402Pay(this.world, this.url, { payer: this.agent, args });
+    const { code, results } = await x402Pay(this.worlds, this.url, { payer: this.agents, args });
     const [{ outcome, error }] = results;
     if (outcome !== "refused") throw new Error(`the agent paid more than its limit: ${outcome}`);
     say(`outcome "${outcome}", exit code ${code}: ${error.message}`);
@@ -240,8 +202,10 @@ class Demo {
 
   async stay() {
     console.log(`\n${bold("The world stays up until Ctrl-C.")} Try it yourself; what happens is shown here:`);
-    console.log(`   export X402_EVM_KEY=${this.agent.key}   ${dim("a key of this local world only")}`);
-    console.log(`   build/release/x402 pay ${this.url} --rpc ${this.world.network}=${this.world.rpc}`);
+    for (const { agent, flags } of this.sides)
+      console.log(`   export ${flags(agent.key)}   ${dim("a key of this local world only")}`);
+    const rpcs = this.worlds.map(({ network, rpc }) => `--rpc ${network}=${rpc}`);
+    console.log(`   build/release/x402 pay ${this.url} --prefer solana ${rpcs.join(" ")}`);
     console.log(`   curl -i ${this.url}`);
     console.log(`   curl ${this.gateway.admin}/metrics`);
     await new Promise((resolve) => {
@@ -257,16 +221,18 @@ async function main() {
     await demo.start();
     title("Who has what");
     const before = await demo.balances();
-    demo.showBalances(before);
+    demo.sides.forEach((side, i) => demo.showBalances(side, before[i]));
     await demo.unpaid();
-    await demo.pay("The agent asks, reads the terms, pays and asks again: one command");
-    await demo.pay("And once more: a new authorization with a new nonce");
+    const [base, solana] = demo.sides;
+    await demo.pay(base, "The agent asks, reads the terms, pays on Base and asks again: one command");
+    await demo.pay(solana, "And once more, on Solana: another chain, the same command");
     await demo.replay();
     await demo.refuse();
     title("What it came to");
-    demo.showBalances(await demo.balances(), before);
-    say("Two reports at $0.001 have moved on the chain. Gateway and facilitator never held the money.");
-    note("The gas is the facilitator's cost; on Base such a transaction costs about a tenth of a cent.");
+    const now = await demo.balances();
+    demo.sides.forEach((side, i) => demo.showBalances(side, now[i], before[i]));
+    say("Two reports at $0.001 have moved, one on each chain. Gateway and facilitator never held the money.");
+    note("The fees are the facilitator's cost: about a tenth of a cent for such a transaction on Base or Solana.");
     if (process.env.DEMO_ONESHOT !== "1") await demo.stay();
   } finally {
     await demo.house.close();

@@ -24,32 +24,40 @@ export function newFolder(name) {
   return mkdtempSync(join(parent, `${name}-`));
 }
 
-// Keys never stand in a config file: it names variables, and env holds them.
-function signerVariables(signers) {
-  const names = signers.map((_, i) => `X402_SIGNER_${i + 1}`);
-  const env = Object.fromEntries(signers.map(({ key }, i) => [names[i], key]));
-  return { refs: names.map((name) => `env:${name}`), env };
+// One world or several: a role serves the chains of all of them.
+const listOf = (worlds) => [worlds].flat();
+const familyOf = ({ network }) => network.split(":")[0];
+
+// Keys never stand in a config file: it names variables, and env holds them. signers: accounts of the
+// only world; otherwise each world's facilitator1.
+function signerVariables(worlds, signers) {
+  const each = worlds.map((world) => signers ?? [world.accounts.facilitator1]);
+  const names = each.flat().map((_, i) => `X402_SIGNER_${i + 1}`);
+  const env = Object.fromEntries(each.flat().map(({ key }, i) => [names[i], key]));
+  let first = 0;
+  const refs = each.map(({ length }) => names.slice(first, (first += length)).map((name) => `env:${name}`));
+  return { refs, env };
 }
 
-// options: signers (accounts; facilitator1), listen (127.0.0.1:0), assets, network (further keys of
-// [networks.X]), config (further top-level keys). Returns { config, env }.
-export function facilitatorConfig(world, options = {}) {
-  const {
-    signers = [world.accounts.facilitator1],
-    listen = "127.0.0.1:0",
-    assets,
-    network,
-    config,
-  } = options;
-  const { refs, env } = signerVariables(signers);
+// The [networks] of these worlds; own: keys that the caller adds to each.
+function networksOf(worlds, refs, own) {
+  const table = (world, i) => ({ rpc: [world.rpc], signers: refs?.[i], ...own(world) });
+  return Object.fromEntries(worlds.map((world, i) => [world.network, table(world, i)]));
+}
+
+// worlds: a world or a list. options: signers (accounts; facilitator1), listen (127.0.0.1:0), assets,
+// network (further keys of every [networks.X]), config (further top-level keys). Returns { config, env }.
+export function facilitatorConfig(worlds, options = {}) {
+  const { signers, listen = "127.0.0.1:0", assets, network, config } = options;
+  const list = listOf(worlds);
+  const { refs, env } = signerVariables(list, signers);
+  const usual = (world) => (familyOf(world) === "eip155" ? { confirmations: 1 } : {});
   return {
     env,
     config: {
       listen,
       store: "sqlite:facilitator.db",
-      networks: {
-        [world.network]: { rpc: [world.rpc], signers: refs, confirmations: 1, ...network },
-      },
+      networks: networksOf(list, refs, (world) => ({ ...usual(world), ...network })),
       assets,
       ...config,
     },
@@ -57,22 +65,24 @@ export function facilitatorConfig(world, options = {}) {
 }
 
 // options: upstream, facilitators (URLs; absent: the one inside, with signers), listen, admin,
-// origin, payTo, routes (GET /weather for $0.001), assets, network, config.
-export function gatewayConfig(world, options) {
+// origin, payTo (of the only world), routes (GET /weather for $0.001), assets, network, config.
+export function gatewayConfig(worlds, options) {
+  const list = listOf(worlds);
   const {
     upstream,
     facilitators,
-    signers = [world.accounts.facilitator1],
+    signers,
     listen = "127.0.0.1:0",
     admin = "127.0.0.1:0",
     origin = "http://gateway.test",
-    payTo = world.accounts.merchant.address,
-    routes = [paidRoute(world)],
+    payTo,
+    routes = [paidRoute(worlds)],
     assets,
     network,
     config,
   } = options;
-  const inside = facilitators ? { refs: undefined, env: {} } : signerVariables(signers);
+  const inside = facilitators ? { refs: undefined, env: {} } : signerVariables(list, signers);
+  const payees = list.map((world) => [familyOf(world), payTo ?? world.accounts.merchant.address]);
   return {
     env: inside.env,
     config: {
@@ -82,8 +92,8 @@ export function gatewayConfig(world, options) {
       upstream,
       store: "sqlite:gateway.db",
       facilitators,
-      pay_to: { eip155: payTo },
-      networks: { [world.network]: { rpc: [world.rpc], signers: inside.refs, ...network } },
+      pay_to: Object.fromEntries(payees),
+      networks: networksOf(list, inside.refs, () => network),
       assets,
       routes,
       ...config,
@@ -91,8 +101,9 @@ export function gatewayConfig(world, options) {
   };
 }
 
-export function paidRoute(world, { match = "GET /weather", price = "$0.001", ...more } = {}) {
-  return { match, price, description: "Weather report", networks: [world.network], ...more };
+export function paidRoute(worlds, { match = "GET /weather", price = "$0.001", ...more } = {}) {
+  const networks = listOf(worlds).map(({ network }) => network);
+  return { match, price, description: "Weather report", networks, ...more };
 }
 
 async function startOurs(
@@ -115,12 +126,12 @@ async function startOurs(
 
 // Both return what startRole returns, and { dir, url, admin }. Besides the options of the config:
 // dir, env, command (instead of the binary), args (further flags), deadlineMs.
-export function startFacilitator(world, options = {}) {
-  return startOurs("facilitator", facilitatorConfig(world, options), options);
+export function startFacilitator(worlds, options = {}) {
+  return startOurs("facilitator", facilitatorConfig(worlds, options), options);
 }
 
-export function startGateway(world, options) {
-  return startOurs("gateway", gatewayConfig(world, options), options);
+export function startGateway(worlds, options) {
+  return startOurs("gateway", gatewayConfig(worlds, options), options);
 }
 
 // `x402 ARGS...`: resolves with { code, signal, stdout, stderr, ms }.
@@ -128,16 +139,22 @@ export function x402(args, options) {
   return run(X402, args, options);
 }
 
-// `x402 pay URL --json`. payer: { key }; args: further flags; home: the client's journal (a fresh
-// one unless given). Adds { home, results }: one object per request, as printed.
+// A key's own variable: hex is an EVM key, anything else a Solana one.
+export const keyEnv = (payers) => Object.fromEntries([payers].flat().filter(Boolean)
+  .map(({ key }) => [key.startsWith("0x") ? "X402_EVM_KEY" : "X402_SVM_KEY", key]));
+
+export const rpcFlags = (worlds) => listOf(worlds).flatMap(({ network, rpc }) => ["--rpc", `${network}=${rpc}`]);
+
+// `x402 pay URL --json`. payer: { key }, or a list of such; args: further flags; home: the client's
+// journal (a fresh one unless given). Adds { home, results }: one object per request, as printed.
 export async function x402Pay(
-  world,
+  worlds,
   url,
   { payer, args = [], home = newFolder("home"), ...options },
 ) {
   const outcome = await x402(
-    ["pay", url, "--json", "--home", home, "--rpc", `${world.network}=${world.rpc}`, ...args],
-    { ...options, env: { X402_EVM_KEY: payer.key, ...options.env } },
+    ["pay", url, "--json", "--home", home, ...rpcFlags(worlds), ...args],
+    { ...options, env: { ...keyEnv(payer), ...options.env } },
   );
   const lines = outcome.stdout.split("\n").filter((line) => line.startsWith("{"));
   return { ...outcome, home, results: lines.map((line) => JSON.parse(line)) };
