@@ -1,39 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The reference facilitator: @x402/core and @x402/evm unchanged, behind the three endpoints that
-// their own example serves with express.
+// The reference facilitator: @x402/core, @x402/evm and @x402/svm unchanged, behind the three endpoints
+// that their own example serves with express.
 //
-//   RPC=URL KEY=0x... [PORT=0] [NETWORK=eip155:84532] [NONCE_MANAGER=1] [POLL_MS=N]
+//   RPC=URL KEY=0x... [NETWORK=eip155:84532] [PORT=0] [NONCE_MANAGER=1] [POLL_MS=N]
 //   [CONFIRMATION_TIMEOUT_MS=N] tests/node.sh tests/interop/ref_facilitator.mjs
 //
+// RPC, KEY and NETWORK are lists with commas where it serves several chains; a Solana key is base58.
 // NONCE_MANAGER=1 lets viem count nonces itself, without which parallel settlements collide.
 // POLL_MS sets how often viem asks for a receipt (1000 on Base Sepolia).
 
 import { x402Facilitator } from "@x402/core/facilitator";
 import { toFacilitatorEvmSigner } from "@x402/evm";
 import { registerExactEvmScheme } from "@x402/evm/exact/facilitator";
+import { toFacilitatorSvmSigner } from "@x402/svm";
+import { registerExactSvmScheme } from "@x402/svm/exact/facilitator";
+import { createKeyPairSignerFromBytes, getBase58Encoder } from "@solana/kit";
 import express from "express";
 import { createWalletClient, http, nonceManager, publicActions } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { chainOf } from "../lib/chain.mjs";
-import { serve } from "./serve.mjs";
+import { chainsOf, serve } from "./serve.mjs";
 
-const {
-  RPC,
-  KEY,
-  NETWORK = "eip155:84532",
-  NONCE_MANAGER,
-  POLL_MS,
-  CONFIRMATION_TIMEOUT_MS,
-} = process.env;
+const { NONCE_MANAGER, POLL_MS, CONFIRMATION_TIMEOUT_MS } = process.env;
 
-function makeSigner() {
+function makeEvmSigner({ rpc, key, network }) {
   const options = NONCE_MANAGER === "1" ? { nonceManager } : {};
-  const account = privateKeyToAccount(KEY, options);
+  const account = privateKeyToAccount(key, options);
   const client = createWalletClient({
     account,
-    chain: chainOf(RPC, Number(NETWORK.split(":")[1])),
-    transport: http(RPC),
+    chain: chainOf(rpc, Number(network.split(":")[1])),
+    transport: http(rpc),
     ...(POLL_MS && { pollingInterval: Number(POLL_MS) }),
   }).extend(publicActions);
   const timeout = CONFIRMATION_TIMEOUT_MS && {
@@ -42,10 +39,20 @@ function makeSigner() {
   return toFacilitatorEvmSigner({ ...client, address: account.address }, timeout || undefined);
 }
 
-const facilitator = registerExactEvmScheme(new x402Facilitator(), {
-  signer: makeSigner(),
-  networks: NETWORK,
-});
+async function makeSvmSigner({ rpc, key }) {
+  const signer = await createKeyPairSignerFromBytes(getBase58Encoder().encode(key));
+  return toFacilitatorSvmSigner(signer, { defaultRpcUrl: rpc });
+}
+
+const facilitator = new x402Facilitator();
+for (const chain of chainsOf(process.env)) {
+  const networks = chain.network;
+  if (networks.startsWith("solana:")) {
+    registerExactSvmScheme(facilitator, { signer: await makeSvmSigner(chain), networks });
+  } else {
+    registerExactEvmScheme(facilitator, { signer: makeEvmSigner(chain), networks });
+  }
+}
 
 function answer(operation) {
   return async (request, response) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Starts the reference roles from a test: one function per role, arguments instead of environment.
+// Starts the reference roles from a test: one function per role, arguments instead of environment. Each
+// takes a world of a chain, or a list of worlds.
 
 import { runScript, startScript } from "../lib/proc.mjs";
 
@@ -9,16 +10,17 @@ function environment(values) {
   return Object.fromEntries(given.map(([name, value]) => [name, `${value}`]));
 }
 
-// signer: { key } of the world; options: nonceManager, pollMs, confirmationTimeoutMs.
-export function startRefFacilitator(
-  world,
-  { signer = world.accounts.facilitator1, ...options } = {},
-) {
+const joined = (worlds, each) => [worlds].flat().map(each).join(",");
+const networksOf = (worlds) => joined(worlds, ({ network }) => network);
+const rpcsOf = (worlds) => joined(worlds, ({ rpc }) => rpc);
+
+// signer: { key } of the only world; options: nonceManager, pollMs, confirmationTimeoutMs.
+export function startRefFacilitator(worlds, { signer, ...options } = {}) {
   const { nonceManager, pollMs, confirmationTimeoutMs } = options;
   const env = environment({
-    RPC: world.rpc,
-    KEY: signer.key,
-    NETWORK: world.network,
+    RPC: rpcsOf(worlds),
+    KEY: joined(worlds, ({ accounts }) => (signer ?? accounts.facilitator1).key),
+    NETWORK: networksOf(worlds),
     POLL_MS: pollMs,
     NONCE_MANAGER: nonceManager ? 1 : undefined,
     CONFIRMATION_TIMEOUT_MS: confirmationTimeoutMs,
@@ -26,28 +28,30 @@ export function startRefFacilitator(
   return startScript("ref_facilitator", "tests/interop/ref_facilitator.mjs", { env });
 }
 
-export function startRefServer(
-  world,
-  { facilitator, payTo = world.accounts.merchant.address, price, token },
-) {
+// payTo: of the only world.
+export function startRefServer(worlds, { facilitator, payTo, price, token, blockhashRpc }) {
   const env = environment({
     FACILITATOR_URL: facilitator,
-    PAY_TO: payTo,
-    NETWORK: world.network,
+    PAY_TO: joined(worlds, ({ accounts }) => payTo ?? accounts.merchant.address),
+    NETWORK: networksOf(worlds),
     PRICE: price,
     TOKEN: token,
+    BLOCKHASH_RPC: blockhashRpc,
   });
   return startScript("ref_server", "tests/interop/ref_server.mjs", { env });
 }
 
-// Resolves with the client's JSON line: { status, body, payment, ms }, { answers } or { error }.
+// Resolves with the client's JSON line: { status, body, payment, ms }, { answers } or { error }. key: text,
+// or one for each of the worlds; without worlds it pays on Base Sepolia.
 export async function runRefClient(
   url,
-  { key, method, body, count, headers, allowAnyAsset, deadlineMs },
+  { key, worlds, method, body, count, headers, allowAnyAsset, deadlineMs },
 ) {
   const env = environment({
     URL: url,
-    KEY: key,
+    KEY: [key].flat().join(","),
+    NETWORK: worlds && networksOf(worlds),
+    RPC: worlds && rpcsOf(worlds),
     METHOD: method,
     BODY: body,
     COUNT: count,
