@@ -173,8 +173,9 @@ test("attack 29: mined in the second of validBefore, it moves nothing and is no 
   const { world, chain, signers, payer } = main;
   await world.request("evm_setAutomine", [false]);
   try {
-    for (const [early, paid] of [[1, true], [0, false]]) {
-      const validBefore = now() + 100;
+    // The first block takes the chain's clock with it: the second payment must end well after that.
+    for (const [early, paid, ahead] of [[1, true, 100], [0, false, 200]]) {
+      const validBefore = now() + ahead;
       const payment = await main.pay({ validBefore: `${validBefore}` });
       const earlier = (await chain.transfers({ from: payer.address })).length;
       const asked = main.settle(payment);

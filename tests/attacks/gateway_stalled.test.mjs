@@ -193,7 +193,7 @@ test("the reference facilitator loses the request itself: nothing is taken, and 
   const parts = houseOf(t);
   const reference = await parts.add(startRefFacilitator(world, { signer: world.accounts.facilitator2, pollMs: 50 }));
   const relay = await parts.add(startRelay(reference.info.url));
-  const routes = [paidRoute(world, { max_timeout_seconds: 13, upstream_timeout: "1s" })];
+  const routes = [paidRoute(world, { max_timeout_seconds: 16, upstream_timeout: "1s" })];
   const gateway = await start(parts, { facilitators: [relay.url], routes, config: { pending_wait: "1s" } });
   const url = `${gateway.url}/weather`;
   const payer = nextPayer();
