@@ -16,7 +16,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests" / "attacks"
 DOCUMENT = ROOT / "docs" / "attacks.md"
-REQUIRED = [1, 3, 5, *range(7, 18), 22, *range(25, 34), 42, 44]
+REQUIRED = [1, 3, 4, 5, *range(7, 23), *range(25, 34), 42, 44]
 NOT_RUN = "not run"
 
 # number: (what is tried, what must happen)
@@ -28,6 +28,8 @@ ROWS = {
     3: ("A used authorization in new clothes: other JSON order and white space, other base64, other hex case, an "
         "extension more.",
         "It is the same payment under the same key: one transfer, one grant."),
+    4: ("A payment on Solana with other signatures in the fee payer's place.",
+        "It is one payment under one key: one transfer."),
     5: ("One authorization handed to several sellers with the same recipient.",
         "Only the seller whose settlement succeeds delivers; where settlement comes first the others do no work."),
     6: ("A payment for one path, repeated on another path of the same price, with another method or body.",
@@ -59,6 +61,15 @@ ROWS = {
          "The code decides by ERC-1271, the key alone counts for nothing, and verify and settle agree."),
     17: ("Nearly right signatures: mirrored s, v of 0 or 1, another chain, name or version, nobody's address.",
          "Refused by both doors; the code tells the domain's faults apart and the answer names what was expected."),
+    18: ("A Solana transaction that uses its fee payer for more than the fee, openly or through a lookup table.",
+         "Refused unsigned, and the fee payer is not a lamport poorer."),
+    19: ("Two priority prices, no compute limit, prices above the cap.",
+         "Refused unsigned; what is allowed costs exactly what it says."),
+    20: ("Accounts at the fee payer's cost, crowds of new recipients, payers who empty their account behind our "
+         "signature.",
+         "Rent is never ours; fees stay within the payer's share and the day's budget."),
+    21: ("Two transfers, too much or too little, another recipient, another memo.",
+         "Refused unsigned."),
     22: ("A flood of good signatures over empty purses, dust, a slow or silent node, payers whose code burns gas.",
          "No gas is spent, memory and queues have a bound, too much is 429 with Retry-After, and an honest payer in "
          "the middle is served."),
