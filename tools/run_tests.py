@@ -137,7 +137,7 @@ def slow_suites():
     """End-to-end files in a fixed order, the most telling ones first."""
     files = []
     for folder in ("contracts", "devnet", "lib", "e2e", "interop", "conformance", "attacks", "crash", "soak",
-                   "embed", "add_a_chain"):
+                   "svm_diff", "embed", "add_a_chain"):
         files += sorted(glob.glob(f"{ROOT}/tests/{folder}/*.test.mjs"))
     return [file for file in files if file not in HOOKED] + sorted(glob.glob(f"{ROOT}/bench/*.test.mjs"))
 
@@ -174,7 +174,8 @@ def main():
         unit_tests(totals, "dev")
         node_tests(totals, [f"{ROOT}/tests/e2e/one_payment.test.mjs"])
     else:
-        released = build(totals, "release", "x402", "x402_conformance_evm")
+        released = build(totals, "release", "x402", "x402_conformance_evm", "x402_conformance_svm",
+                         "x402_svm_diff")
         # The end-to-end files mostly wait for a chain: the second build takes what they leave.
         with ThreadPoolExecutor(1) as beside:
             sanitized = beside.submit(build, totals, "asan", "all", "header_check", niceness=10)
