@@ -114,7 +114,7 @@ test("its keys are kept, listed, funded and paid with like any other", { timeout
 
   const wrong = await lib.x402(["wallet", "import", "x", "--key", "env:KEY", "--home", home],
     { env: { ...env, KEY: "no key" } });
-  assert.match(wrong.stderr, new RegExp(`for an EVM key or ${NAME}- and 64 hexadecimal digits`));
+  assert.match(wrong.stderr, new RegExp(`for an EVM key\\b.*\\b${NAME}- and 64 hexadecimal digits`));
 });
 
 test("whoever has no money there pays nothing", { timeout: 120_000 }, async (t) => {
