@@ -31,7 +31,7 @@ LOADS = ("e2e/sixteen", "e2e/lanes", "e2e/pay_crowd", "e2e/gateway_paid", "e2e/g
 RACES = {"TSAN_OPTIONS": "halt_on_error=1:exitcode=66:second_deadlock_stack=1", "SOAK_SECONDS": "60"}
 
 # What kills a role at a write needs a binary with the hooks of tests (x402/base/crash_point.hpp).
-HOOKED = [f"{ROOT}/tests/crash/points.test.mjs"]
+HOOKED = [f"{ROOT}/tests/crash/points.test.mjs", f"{ROOT}/tests/crash/svm_points.test.mjs"]
 
 
 class Totals:

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a facilitator and a gateway do in their lives, and what has moved when they die at a point.
-// A case `c` has a folder, a payer, a payee and a signer of its own.
+// A case `c` has a folder, a payer, a payee and a signer of its own; terms() and pay(terms) are
+// those of its chain, network its settings there.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { eventually } from "../lib/check.mjs";
-import { askFacilitator, exactPayment, exactRequirements } from "../lib/payments.mjs";
+import { askFacilitator } from "../lib/payments.mjs";
 import { sendPaid, wireRequest } from "../lib/wire.mjs";
 import { paidRoute, startFacilitator, startGateway } from "../lib/x402bin.mjs";
 
@@ -52,7 +53,7 @@ const PAID_FIRST = { ...PAID, "grant.note": [1, 1], "out.upstream": [1, 1] };
 // ---- the facilitator, asked by whoever has an Idempotency-Key, as our gateway does
 
 async function openFacilitator(c) {
-  c.payment = await exactPayment(c.payer, exactRequirements(c.world, { payTo: c.payTo }));
+  c.payment = await c.pay(c.terms());
   c.key = randomBytes(16).toString("hex");
 }
 
@@ -80,7 +81,7 @@ function facilitator(name, points, { network = NETWORK, firstNetwork = network, 
     points,
     open: openFacilitator,
     start: (c, env) => startFacilitator(c.world, {
-      signers: [c.signer], network: c.life === 1 ? firstNetwork : network, dir: c.dir, env }),
+      signers: [c.signer], network: c.network ?? (c.life === 1 ? firstNetwork : network), dir: c.dir, env }),
     call: (c, role) => settleWith(c, role, { "idempotency-key": c.key }),
     finish: (c, role) => finishSettlement(c, role),
     ...more,
@@ -95,7 +96,7 @@ const urlOf = (c, role) => `${role.url}${c.scenario.path}?case=${c.id}`;
 async function askGateway(c, role) {
   if (!c.payment) {
     const { required } = await wireRequest(urlOf(c, role), { ...requestOf(c), body: undefined, agent: false });
-    c.payment = await exactPayment(c.payer, required.accepts[0]);
+    c.payment = await c.pay(required.accepts[0]);
   }
   return sendPaid(urlOf(c, role), c.payment, { ...requestOf(c), agent: false });
 }
@@ -135,7 +136,7 @@ function gateway(name, points, { inside = false, ...more }) {
         paidRoute(c.world, { match: "POST /upload-before", settle: "before" }),
         paidRoute(c.world, { match: "GET /fails" }),
       ],
-      payTo: c.payTo, network: NETWORK, dir: c.dir, env }),
+      payTo: c.payTo, network: c.network ?? NETWORK, dir: c.dir, env }),
     call: (c, role) => askGateway(c, role),
     finish: (c, role) => finishPaidCall(c, role),
     ...more,
