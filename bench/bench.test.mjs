@@ -19,6 +19,7 @@ import { section } from "./lib/report.mjs";
 import { sampleAnswer } from "./lib/sample.mjs";
 import { settleAll } from "./lib/settle_load.mjs";
 import { median, percentile, show, spread } from "./lib/stats.mjs";
+import { auditSvm, simulationOf } from "./lib/svm_signed.mjs";
 import { wrk } from "./lib/wrk.mjs";
 import { newFolder } from "../tests/lib/x402bin.mjs";
 
@@ -194,6 +195,37 @@ test("each way of not settling is a failure with its reason", async (t) => {
   assert.equal(stops, 1);
 });
 
+test("what was told of settlements on Solana is held against the chain", () => {
+  const memos = ["a 0", "a 1", "a 2"];
+  const answersOf = (...outcomes) => outcomes.map((outcome) => ({ outcome }));
+  const row = (memo, err = null) => ({ memo: `[${memo.length}] ${memo}`, err });
+  const all = answersOf("settled", "settled", "settled");
+  const told = answersOf("settled", "200 no", "no answer");
+  const audit = (answers, rows, balance) => auditSvm({ memos, answers, rows, balance });
+  const good = audit(all, memos.map((memo) => row(memo)), 3000n);
+  assert.deepEqual(good, { faults: [], settled: 3, untold: 0 });
+  const untold = audit(told, [row("a 0"), row("a 2")], 2000n);
+  assert.deepEqual(untold, { faults: [], settled: 1, untold: 1 });
+  const failed = audit(told, [row("a 0", "failed"), row("a 1")], 1000n);
+  assert.deepEqual([failed.settled, failed.untold, failed.faults.length], [1, 1, 1]);
+  assert.match(failed.faults[0], /^1 successes were told without/);
+  const twice = audit(told, [row("a 0"), row("a 0")], 2000n);
+  assert.match(twice.faults[0], /2000; 2 transfers, 1 payments/);
+  assert.match(audit(told, [row("a 0")], 999n).faults[0], /999; 1 transfers/);
+  assert.equal(audit([], [], 0n).settled, 0);
+});
+
+test("the node alone is asked to simulate the very transaction of a payment", () => {
+  const body = {
+    paymentPayload: { payload: { transaction: "AAAA" } },
+    paymentRequirements: { extra: { feePayer: "F" } },
+  };
+  const { method, params } = JSON.parse(simulationOf(JSON.stringify(body)));
+  assert.equal(method, "simulateTransaction");
+  assert.equal(params[0], "AAAA");
+  assert.deepEqual(params[1].accounts.addresses, ["F"]);
+});
+
 test("what is never answered is a failure, and so is a closed connection", async (t) => {
   const url = await serving(t, (asked) => {
     let text = "";
@@ -333,6 +365,20 @@ test("wrk counts what is not valid and keeps a sample", { skip: !haveWrk }, asyn
   assert.ok(found.valid > 0);
   assert.ok(Math.abs(found.valid - found.invalid) <= 1, `${found.valid} and ${found.invalid}`);
   assert.match(found.sample, /^200 .*isValid.*false/);
+});
+
+test("wrk asks another path and counts another word", { skip: !haveWrk }, async (t) => {
+  const paths = new Set();
+  const url = await serving(t, (asked, answer) => {
+    paths.add(asked.url);
+    answer.end('{"err":null}');
+  });
+  const file = join(newFolder("bench"), "bodies.jsonl");
+  writeFileSync(file, "x\n");
+  const options = { script: "verify.lua", connections: 1, seconds: 1 };
+  const found = await wrk(url, { ...options, args: [file, "/", '"err":null'] });
+  assert.deepEqual([found.invalid, [...paths]], [0, ["/"]]);
+  assert.ok(found.valid > 0);
 });
 
 test("wrk keeps the rate it was told", { skip: !haveWrk }, async (t) => {

@@ -3,9 +3,9 @@
 // Measures x402-cpp against its peers.
 //
 //   tests/node.sh bench/run.mjs [402] [proxy] [verify] [settle] [idle] [start] [paid]
-//       [--pairs 5] [--seconds S] [--only ours|peers] [--out FILE]
+//       [svm-verify] [svm-settle] [--pairs 5] [--seconds S] [--only ours|peers] [--out FILE]
 //
-// Without names everything is measured, in under twenty minutes, and bench/RESULTS.md is written;
+// Without names everything is measured, in under half an hour, and bench/RESULTS.md is written;
 // a part, a shorter run or one side alone only prints. --seconds is the length of one measurement.
 // --out writes the report of any run to a file. Exit 1: a measurement was not sound, for instance
 // because answers were wrong or a server did not start; then RESULTS.md keeps what it has where a
@@ -26,9 +26,10 @@ import { benchmark as paid } from "./paid.mjs";
 import { benchmark as proxy } from "./proxy.mjs";
 import { benchmark as settle } from "./settle.mjs";
 import { benchmark as start } from "./start.mjs";
+import { svmSettle, svmVerify } from "./svm.mjs";
 import { benchmark as verify } from "./verify.mjs";
 
-const ALL = [challenge, proxy, verify, settle, idle, start, paid];
+const ALL = [challenge, proxy, verify, settle, idle, start, paid, svmVerify, svmSettle];
 const NAMES = ALL.map(({ name }) => name);
 
 class Usage extends Error {}

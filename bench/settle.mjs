@@ -5,7 +5,7 @@
 // what was told is compared with what the chain holds.
 
 import { withCpu } from "./lib/cpu.mjs";
-import { settleAll } from "./lib/settle_load.mjs";
+import { reasonsOf, settleAll } from "./lib/settle_load.mjs";
 import { AMOUNT, signBodies } from "./lib/signed.mjs";
 import { opening } from "./lib/started.mjs";
 import { percentile } from "./lib/stats.mjs";
@@ -35,18 +35,6 @@ async function startSide(id, world) {
 
 function nonceOf(body) {
   return JSON.parse(body).paymentPayload.payload.authorization.nonce;
-}
-
-// The outcomes other than settled, the most frequent first: "12 x 200 reason".
-function reasonsOf(answers) {
-  const counts = new Map();
-  for (const { outcome } of answers)
-    if (outcome !== "settled") counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  return [...counts]
-    .sort(([, a], [, b]) => b - a)
-    .slice(0, 3)
-    .map(([outcome, count]) => `${count} x ${outcome}`)
-    .join("; ");
 }
 
 // Every success that was told must be a transfer of its own; a transfer that was told as anything

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { withCpu } from "./lib/cpu.mjs";
 import { signBodies } from "./lib/signed.mjs";
 import { opening } from "./lib/started.mjs";
-import { wrk } from "./lib/wrk.mjs";
+import { faultsOf, wrk } from "./lib/wrk.mjs";
 import { startWorld } from "../tests/devnet/world.mjs";
 import { startRefFacilitator } from "../tests/interop/roles.mjs";
 import { newFolder, startFacilitator } from "../tests/lib/x402bin.mjs";
@@ -31,14 +31,6 @@ async function openBoth(started, ids) {
   const facilitators = {};
   for (const id of ids) facilitators[id] = await started.add(startSide(id, world));
   return { facilitators, file, anvil: world.anvil };
-}
-
-function faultsOf({ requests, valid, invalid, sample, socketErrors }) {
-  const faults = [];
-  if (invalid > 0) faults.push(`${invalid} of ${requests} were not valid, such as: ${sample}`);
-  if (valid < requests - invalid) faults.push(`${requests - invalid - valid} were not counted`);
-  if (socketErrors > 0) faults.push(`${socketErrors} socket errors`);
-  return faults;
 }
 
 export const benchmark = {

@@ -47,7 +47,9 @@ export async function describeMachine() {
     ["wrk", wrk],
     ["node", process.versions.node],
     ["anvil", packageVersion("@foundry-rs/anvil-linux-amd64")],
+    ["surfnet", packageVersion("@solana/surfpool-linux-x64-gnu")],
     ["reference", `@x402/core and @x402/evm ${packageVersion("@x402/evm")}`],
+    ["reference on Solana", `@x402/svm ${packageVersion("@x402/svm")}`],
     ["measured", new Date().toISOString().slice(0, 10)],
   ];
 }

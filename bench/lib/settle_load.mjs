@@ -96,3 +96,15 @@ class Load {
 export function settleAll(url, bodies, { milliseconds, onStopped, ...options }) {
   return new Load(url, bodies, options).run(milliseconds, onStopped);
 }
+
+// The outcomes other than settled, the most frequent first: "12 x 200 reason".
+export function reasonsOf(answers) {
+  const counts = new Map();
+  for (const { outcome } of answers)
+    if (outcome !== "settled") counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 3)
+    .map(([outcome, count]) => `${count} x ${outcome}`)
+    .join("; ");
+}

@@ -22,3 +22,12 @@ export async function wrk(url, { script, connections, seconds, args = [], env })
     throw new Error(`wrk failed (exit ${outcome.code})\n${outcome.stdout}\n${outcome.stderr}`);
   return JSON.parse(line);
 }
+
+// What was wrong with the answers that verify.lua has read.
+export function faultsOf({ requests, valid, invalid, sample, socketErrors }) {
+  const faults = [];
+  if (invalid > 0) faults.push(`${invalid} of ${requests} were not valid, such as: ${sample}`);
+  if (valid < requests - invalid) faults.push(`${requests - invalid - valid} were not counted`);
+  if (socketErrors > 0) faults.push(`${socketErrors} socket errors`);
+  return faults;
+}

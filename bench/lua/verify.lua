@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
--- POST /verify with the bodies of a file, one in each line, in a circle: wrk ... -- FILE. Counts
--- the answers that say isValid and keeps the first that does not.
+-- POST /verify with the bodies of a file, one in each line, in a circle: wrk ... -- FILE [PATH] [YES].
+-- Counts the answers that say isValid, or YES, and keeps the first that does not.
 local summary = require("summary")
 
 local requests = {}
 local at = 0
 local threads = {}
-local YES = '"isValid":true'
+local yes = '"isValid":true'
 
 valid = 0
 invalid = 0
@@ -18,8 +18,9 @@ end
 
 function init(args)
     local headers = { ["Content-Type"] = "application/json" }
+    yes = args[3] or yes
     for body in io.lines(args[1]) do
-        requests[#requests + 1] = wrk.format("POST", "/verify", headers, body)
+        requests[#requests + 1] = wrk.format("POST", args[2] or "/verify", headers, body)
     end
 end
 
@@ -29,7 +30,7 @@ function request()
 end
 
 function response(status, _, body)
-    if status == 200 and body:find(YES, 1, true) then
+    if status == 200 and body:find(yes, 1, true) then
         valid = valid + 1
         return
     end
