@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 NODE := tests/node.sh
 
-.PHONY: help setup build demo check test bench fuzz attacks soak mutate tsan tidy format install times clean
+.PHONY: help setup build demo check test bench fuzz attacks soak crash mutate tsan tidy format install times clean
 
 help:
 	@echo "make demo     build, start a local world, and pay for calls as an agent would (DEMO_ONESHOT=1: then exit)"
@@ -16,6 +16,7 @@ help:
 	@echo "make fuzz     a minute for each parser"
 	@echo "make attacks  what must not succeed, tried against real processes; writes docs/attacks.md"
 	@echo "make soak     an hour of mixed traffic: nothing lost, memory and descriptors flat (SOAK_SECONDS)"
+	@echo "make crash    kills every role at every write and send, on EVM and on Solana"
 	@echo "make tsan     unit and load tests under ThreadSanitizer"
 	@echo "make mutate   plants faults one at a time and sees whether the tests notice"
 	@echo "make tidy     layering, file sizes, generated documents, clang-tidy"
@@ -54,6 +55,9 @@ attacks: build
 
 soak: build
 	@SOAK_SECONDS=$${SOAK_SECONDS:-3600} $(NODE) --test tests/soak/soak.test.mjs
+
+crash: setup
+	@python3 tools/run_tests.py crash
 
 tsan: setup
 	@python3 tools/run_tests.py tsan
